@@ -138,9 +138,9 @@ def test_a_meeting_in_a_captured_step_is_refused() -> None:
 def test_the_watcher_reports_an_error_of_nccl_while_the_rank_computes() -> None:
     def job(ranks: Any) -> None:
         watcher = worlds.World(ranks, 600, watches=False).watcher
-        watcher.look()
+        watcher.check_ranks()
         ranks._nccl._communicator._group.is_aborted = True
         with pytest.raises(CommunicatorError, match="NCCL reports NCCL_ERROR_REMOTE"):
-            watcher.look()
+            watcher.check_ranks()
 
     run_ranks(1, job)

@@ -42,8 +42,8 @@ def test_a_watcher_tells_late_ranks_from_lost_ones(name: str, monkeypatch: Any) 
     monkeypatch.setattr(watcher, "write", said.append)
     watch = Watcher(Collectives(rank), 10)
     watch.collectives.place, watch.collectives.since = place, time.monotonic() - seconds
-    watch.look()
-    watch.look()
+    watch.check_ranks()
+    watch.check_ranks()
     assert bool(ended) == ends
     assert text in "".join(said)
     assert bool(said) == bool(text)

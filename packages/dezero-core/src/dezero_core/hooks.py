@@ -166,7 +166,7 @@ class Guard:
             return function  # pluggy raises an error: a wrapper must be a generator function
         return self.wrapper(function)
 
-    def raised(self, error: BaseException) -> None:
+    def report(self, error: BaseException) -> None:
         """Report an exception of the plugin."""
         self.fail(f"{self.hook} raised {type(error).__name__}: {error}")
 
@@ -180,13 +180,13 @@ class Guard:
                 if not self.is_list:
                     return result
                 if isinstance(result, Iterable):
-                    return self.answered(list(result))
+                    return self.record(list(result))
             except DataMissing as error:
                 if not self.is_list:
                     raise  # the plugin knows the requested file, but cannot get it
-                self.raised(error)
+                self.report(error)
             except PLUGIN_ERRORS as error:
-                self.raised(error)
+                self.report(error)
             else:
                 self.fail(f"{self.hook} returned {type(result).__name__}, not a list")
             return None
@@ -205,7 +205,7 @@ class Guard:
                 self.fail(f"{self.hook}: its wrapper did not yield")
                 return (yield)
             except PLUGIN_ERRORS as error:
-                self.raised(error)
+                self.report(error)
                 return (yield)
             before, thrown = None, None
             try:
@@ -215,24 +215,24 @@ class Guard:
                 thrown = error
                 resume = partial(inner.throw, error)
             try:
-                return self.checked(before, finish(resume))
+                return self.valid_result(before, finish(resume))
             except PLUGIN_ERRORS as error:
                 if error is thrown:
                     raise
-                self.raised(error)
+                self.report(error)
             if thrown is not None:
                 raise thrown
             return before
 
         return around
 
-    def checked(self, before: object, after: object) -> Any:
+    def valid_result(self, before: object, after: object) -> Any:
         """Return the result ``after`` a wrapper if it is valid, else the result ``before`` it."""
         if not self.is_list:
             return after
         if isinstance(after, list) and all(isinstance(objects, list | tuple) for objects in after):
             for objects in after:
-                self.answered(list(objects))  # objects that the wrapper added belong to its plugin
+                self.record(list(objects))  # objects that the wrapper added belong to its plugin
             return after
         self.fail(
             f"{self.hook}: its wrapper returned {type(after).__name__}; expected a list with a "
@@ -240,7 +240,7 @@ class Guard:
         )
         return before
 
-    def answered(self, objects: list[Any]) -> Any:
+    def record(self, objects: list[Any]) -> Any:
         """Record the objects that this plugin returned, for `Plugins.call`, and return them."""
         found = answers.get(None)
         if found is not None:

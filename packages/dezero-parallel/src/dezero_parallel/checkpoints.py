@@ -48,7 +48,7 @@ def save(world: World, checkpointer: Checkpointer, step: int, parts: Mapping[str
         "make the same updates, with the same learning rates, on all ranks",
     )
     gathered: dict[str, Any] = {
-        name: Gathered(part.state_dict()) if Sharding.of(part) else part
+        name: Gathered(part.state_dict()) if Sharding.is_sharded(part) else part
         for name, part in parts.items()
     }
     mine = {
@@ -57,14 +57,14 @@ def save(world: World, checkpointer: Checkpointer, step: int, parts: Mapping[str
     }
     states = collectives.gather(place, mine)
     checkpointer.writer = collectives.rank == 0
-    collectives.together(place, lambda: checkpointer.save(step, rank_states=states, **gathered))
+    collectives.run_together(place, lambda: checkpointer.save(step, rank_states=states, **gathered))
 
 
 def load(world: World, checkpointer: Checkpointer, parts: Mapping[str, Any]) -> Checkpoint | None:
     """Let all ranks load the newest checkpoint from a folder that all hosts share."""
     place, collectives = "world.load", world.collectives
     require_shared_folder(collectives, place, checkpointer)
-    last = collectives.together(place, lambda: checkpointer.load(**parts))
+    last = collectives.run_together(place, lambda: checkpointer.load(**parts))
     step = "none" if last is None else str(last.step)
     require_equal(collectives, place, {"step": step}, "checkpoint", "restart the job")
     if last is not None:
@@ -127,7 +127,7 @@ def require_shared_folder(collectives: Collectives, place: str, checkpointer: Ch
     Raises:
         CommunicatorError: a rank does not see a file that rank 0 has created.
     """
-    mark = collectives.together(
+    mark = collectives.run_together(
         place, lambda: checkpointer.create_mark() if collectives.rank == 0 else ""
     )
     mark = collectives.broadcast(place, mark)

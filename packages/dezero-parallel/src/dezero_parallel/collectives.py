@@ -52,7 +52,7 @@ class Collectives:
         return os.getpid() != self._process
 
     @contextmanager
-    def at(self, place: str) -> Iterator[None]:
+    def waiting_at(self, place: str) -> Iterator[None]:
         """Record that this rank waits at ``place`` during a with block.
 
         Raises:
@@ -97,7 +97,7 @@ class Collectives:
         """
         self.require_no_open_sums(place)
         require_no_recording(place, NOT_REPLAYED)
-        with self.at(place):
+        with self.waiting_at(place):
             pairs = self.communicator.gather((place, value))
         for rank, (other, _) in enumerate(pairs):
             self._require_place(rank, other, place)
@@ -112,14 +112,14 @@ class Collectives:
         """
         self.require_no_open_sums(place)
         require_no_recording(place, NOT_REPLAYED)
-        with self.at(place):
+        with self.waiting_at(place):
             other, found = self.communicator.broadcast((place, value if not self.rank else None))
         self._require_place(0, other, place)
         return found
 
     def wait(self, place: str, *requests: Any) -> None:
         """Wait until the arrays of the requests hold their sums over the ranks."""
-        with self.at(place):
+        with self.waiting_at(place):
             for request in requests:
                 self.communicator.wait(request)
 
@@ -130,7 +130,7 @@ class Collectives:
                 "calls in the same order on all ranks; do not make them depend on the rank"
             )
 
-    def together(self, place: str, function: Callable[[], T]) -> T:
+    def run_together(self, place: str, function: Callable[[], T]) -> T:
         """Call ``function`` on this rank; if it fails on any rank, raise its error on all ranks.
 
         Raises:

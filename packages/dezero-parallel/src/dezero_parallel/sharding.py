@@ -62,7 +62,7 @@ class Sharding:
         self._split_state()
 
     @staticmethod
-    def of(part: object) -> bool:
+    def is_sharded(part: object) -> bool:
         """Return whether ``part`` is an optimizer with sharded state."""
         method = vars(part).get("state_dict") if hasattr(part, "__dict__") else None
         return isinstance(getattr(method, "__self__", None), Sharding)

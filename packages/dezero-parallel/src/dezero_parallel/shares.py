@@ -53,7 +53,7 @@ class Shares:
                 "batch_size"
             )
 
-        collectives.together(
+        collectives.run_together(
             "world.share",
             lambda: loader.share(
                 collectives.rank, collectives.size, self._of_rank_0 if training else None, training

@@ -69,11 +69,11 @@ class Watcher:
         """Tell the other ranks that this rank has finished, and wait for them."""
         if not self.collectives.is_forked():
             self._has_left = True
-            with self.collectives.at(END):
+            with self.collectives.waiting_at(END):
                 self.collectives.communicator.leave(self.collectives.step)
             RECORD[STATE] = LEFT
 
-    def say(self, text: str) -> None:
+    def write(self, text: str) -> None:
         """Write a text to standard error in one piece, because the ranks share the terminal."""
         write(f"[{self.collectives}] {text}\n")
 
@@ -93,16 +93,16 @@ class Watcher:
 
     def end_all(self, reason: str) -> None:
         """Show a reason, and end the processes of all ranks."""
-        self.say(reason)
+        self.write(reason)
         RECORD[STATE] = REPORTED
         self.collectives.communicator.abort()
 
     def _watch(self) -> None:
         while True:
             time.sleep(min(INTERVAL, self.timeout / 10))
-            self.look()
+            self.check_ranks()
 
-    def look(self) -> None:
+    def check_ranks(self) -> None:
         """Report a rank that is late, and end all ranks if one would wait forever."""
         place, since = self.collectives.place, self.collectives.since
         waited = time.monotonic() - since
@@ -123,9 +123,11 @@ class Watcher:
                 )
         if waited > self.timeout and self._reported != since:
             self._reported = since
-            self.say(f"waits for {waited:.0f} s at: {place}" if place else self._busy(waited))
+            self.write(
+                f"waits for {waited:.0f} s at: {place}" if place else self._describe_work(waited)
+            )
 
-    def _busy(self, waited: float) -> str:
+    def _describe_work(self, waited: float) -> str:
         """Describe what the main thread computes."""
         frame = sys._current_frames()[threading.main_thread().ident or 0]
         stack = "".join(program_frames(traceback.extract_stack(frame)).format())
