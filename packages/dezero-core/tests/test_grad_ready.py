@@ -143,9 +143,19 @@ def test_grad_and_freed_graphs_call_no_callback(leaves: Any) -> None:
 @pytest.mark.parametrize(
     ("callback", "leaves", "error", "message"),
     [
-        (None, [], ArgumentTypeError, "expected a function of a leaf, got NoneType"),
-        (print, Variable(np.ones(1)), ArgumentTypeError, "leaves is a Variable; expected a list"),
-        (print, [1.0], ArgumentTypeError, "expected Variables as leaves, got float"),
+        (
+            None,
+            [],
+            ArgumentTypeError,
+            "callback is of type NoneType; expected a function of a leaf",
+        ),
+        (
+            print,
+            Variable(np.ones(1)),
+            ArgumentTypeError,
+            "leaves is of type Variable; expected a list",
+        ),
+        (print, [1.0], ArgumentTypeError, "an item of leaves is of type float"),
         (print, [Variable(np.ones(1)) * 2], ArgumentError, "computed Variable; .* register_hook"),
     ],
 )

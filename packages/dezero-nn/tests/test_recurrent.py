@@ -235,8 +235,8 @@ WRONG: list[tuple[Any, type[DezeroError], str]] = [
     (lambda: RNN(-1), ArgumentError, "RNN: hidden_size -1"),
     (lambda: LSTM(3, num_layers=0), ArgumentError, "LSTM: num_layers 0"),
     (lambda: LSTM(3, num_layers=1.5), ArgumentTypeError, "LSTM: num_layers 1.5"),
-    (lambda: LSTM(3, bidirectional=2), ArgumentError, "bidirectional must be True or False, got 2"),
-    (lambda: GRU(3, batch_first="yes"), ArgumentError, "batch_first must be True or False"),
+    (lambda: LSTM(3, bidirectional=2), ArgumentError, "bidirectional 2 .*: expected True or False"),
+    (lambda: GRU(3, batch_first="yes"), ArgumentError, "batch_first .*: expected True or False"),
     (lambda: RNN(3, nonlinearity="sin"), ArgumentError, "RNN: nonlinearity 'sin'; expected"),
     (lambda: GRU(3, dropout=1.0), ArgumentError, r"GRU: dropout 1.0 is not in \[0, 1\)"),
     (

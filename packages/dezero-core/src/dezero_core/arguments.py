@@ -9,28 +9,31 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
 from operator import index
+from reprlib import repr as shortened
 from typing import Any, SupportsIndex, TypeGuard
 
 from .errors import ArgumentError, ArgumentTypeError, ShapeError
 
 Axis = int | tuple[int, ...] | None
 """An axis, a tuple of axes, or None for all axes."""
+MAX = 2**63 - 1
+"""The largest integer that arrays hold."""
 AxisLike = SupportsIndex | Sequence[SupportsIndex] | None
 """The type of an argument that `as_axes` converts to `Axis`; integer arrays are also accepted."""
 
 
-def as_integer(op: str, name: str, value: object, minimum: int | None = None) -> int:
+def as_integer(op: str, name: str, value: object, minimum: int = -MAX, maximum: int = MAX) -> int:
     """Return ``value`` as an int.
 
     Args:
         op: the name of the op or layer, for the error message.
         name: the name of the parameter, for the error message.
         value: an int, a NumPy integer, or a 0-d integer array or Variable.
-        minimum: the smallest value allowed; None for no limit.
+        minimum, maximum: the range of values allowed.
 
     Raises:
         ArgumentTypeError: ``value`` is not an integer. Floats and bools also raise this error.
-        ArgumentError: ``value`` is below ``minimum``.
+        ArgumentError: ``value`` is below ``minimum`` or above ``maximum``.
     """
     if type(value) is not int:
         try:
@@ -39,11 +42,12 @@ def as_integer(op: str, name: str, value: object, minimum: int | None = None) ->
             value = index(value)  # type: ignore[arg-type]
         except TypeError:
             raise ArgumentTypeError(
-                f"{op}: {name} {value!r} ({type(value).__name__}): expected an integer"
+                f"{op}: {name} {shortened(value)} ({type(value).__name__}): expected an integer"
                 + ("; int() converts it" if isinstance(value, float) else "")
             ) from None
-    if minimum is not None and value < minimum:
-        raise ArgumentError(f"{op}: {name} {value} is below {minimum}")
+    if not minimum <= value <= maximum:
+        limit = f"below {minimum}" if value < minimum else f"above {maximum}"
+        raise ArgumentError(f"{op}: {name} {value} is {limit}")
     return int(value)
 
 
@@ -56,9 +60,10 @@ def as_integers(op: str, name: str, values: object) -> tuple[int, ...]:
 
     Raises:
         ArgumentTypeError: ``values`` is not an integer or a sequence of integers.
+        ArgumentError: an integer does not fit in an array.
     """
     if is_sequence(values):
-        return tuple([n if type(n) is int else as_integer(op, name, n) for n in values])
+        return tuple([as_integer(op, name, n) for n in values])
     return (as_integer(op, name, values),)
 
 
@@ -78,11 +83,13 @@ def as_shape(op: str, shape: object, name: str = "shape") -> tuple[int, ...]:
     return as_integers(op, name, shape)
 
 
-def require_keepdims(op: str, keepdims: object) -> None:
-    """Raise `ArgumentTypeError` unless ``keepdims`` is a bool: ``sum(0, 1)`` may mean two axes."""
-    if not isinstance(keepdims, bool) and type(keepdims).__name__ != "bool":
-        what = f"{op}: keepdims {keepdims!r} ({type(keepdims).__name__}): expected True or False"
-        raise ArgumentTypeError(f"{what}; pass several axes as a tuple, such as axis=(0, 1)")
+def require_bool(op: str, name: str, value: object, advice: str = "") -> None:
+    """Raise `ArgumentTypeError` unless ``value`` is a bool of Python or NumPy."""
+    if not isinstance(value, bool) and type(value).__name__ != "bool":
+        if name == "keepdims":  # ``sum(0, 1)`` may mean two axes
+            advice = "; pass several axes as a tuple, such as axis=(0, 1)"
+        what = f"{op}: {name} {shortened(value)} ({type(value).__name__})"
+        raise ArgumentTypeError(f"{what}: expected True or False{advice}")
 
 
 def as_axes(op: str, axis: object, keepdims: object = False) -> Axis:
@@ -98,7 +105,7 @@ def as_axes(op: str, axis: object, keepdims: object = False) -> Axis:
             ``keepdims`` is not a bool.
     """
     if keepdims is not False:
-        require_keepdims(op, keepdims)
+        require_bool(op, "keepdims", keepdims)
     if axis is None or type(axis) is int:
         return axis
     return as_shape(op, axis, "axis") if is_sequence(axis) else as_integer(op, "axis", axis)
@@ -146,6 +153,6 @@ def as_number(op: str, name: str, value: Any) -> float:
         return index(value) if isinstance(value, Integral) else float(value)
     except (TypeError, ValueError):
         raise ArgumentTypeError(
-            f"{op}: {name} {value!r} ({type(value).__name__}): expected a number"
+            f"{op}: {name} {shortened(value)} ({type(value).__name__}): expected a number"
             + ("; float() converts it without its graph" if has_graph else "")
         ) from None

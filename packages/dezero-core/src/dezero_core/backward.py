@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from .anomaly import detecting
+from .arguments import require_bool
 from .backends.interface import Array
 from .backends.precision import is_floating
 from .backends.registry import backend_of, on_device_of
 from .backward_modes import PassMode
 from .backward_pass import BackwardPass
 from .diagnosis import require_recorded
-from .errors import ArgumentError, GraphError
+from .errors import GraphError
 from .functions.casting import astype
 from .grad_ready import assign_and_report, grad_ready_callbacks, report_early
 from .in_place import updating
@@ -50,11 +51,8 @@ def backward(
         GraphError: this Variable does not require grad, or an earlier backward freed the graph.
         ShapeError: the shapes of ``gradient`` and this Variable differ.
     """
-    if not isinstance(retain_grad, bool):
-        raise ArgumentError(
-            f"backward: retain_grad: got {type(retain_grad).__name__}; expected True or False; to "
-            "start from a gradient other than ones, write y.backward(gradient=...)"
-        )
+    advice = "; y.backward(gradient=array) starts from a gradient other than ones"
+    require_bool("backward", "retain_grad", retain_grad, advice)
     is_leaf = self.creator is None  # a leaf's grad accumulates, so a pass never starts from it
     if gradient is None and not is_leaf and self._grad is getattr(self, "_assigned", None):
         gradient = self._grad

@@ -15,7 +15,7 @@ from .backends.registry import backend_of, on_device_of
 from .backward import seed_dtype, seed_for
 from .backward_modes import Flags, PassMode
 from .config import using_config
-from .errors import ArgumentError, ArgumentTypeError, ShapeError
+from .errors import ArgumentError, ShapeError, wrong_type
 from .function import Function
 from .functions.casting import as_floating
 from .functions.joining import stack
@@ -58,10 +58,8 @@ def grad(
     targets = list(xs) if isinstance(xs, Iterable) and not isinstance(xs, Variable) else [xs]
     for x in (y, *targets):
         if not isinstance(x, Variable):
-            raise ArgumentTypeError(
-                f"grad: expected Variables, got {type(x).__name__}; write grad(y, x), "
-                "grad(y, [x0, x1]) or grad(y, list(parameters.values()))"
-            )
+            advice = "write grad(y, x), grad(y, [x0, x1]) or grad(y, list(parameters.values()))"
+            raise wrong_type("grad: xs", x, f"Variables; {advice}")
     with on_device_of(y.data):
         seed = seed_for(y, gy)
     result = gradients(y, targets, seed, dependency_flags(targets, y), create_graph, retain_graph)
@@ -233,8 +231,7 @@ def result_of(function: Callable[..., Variable], *xs: Variable) -> Variable:
         y: object = function(*xs)
     if isinstance(y, Variable):
         return y
-    what = f"{named(function)} returned an object of type {type(y).__name__}"
-    raise ArgumentTypeError(f"{what}; expected a Variable")
+    raise wrong_type(f"the result of {named(function)}", y, "a Variable")
 
 
 def requiring_grad(x: AnyArray) -> Variable:

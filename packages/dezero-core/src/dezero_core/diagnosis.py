@@ -199,7 +199,7 @@ def require_memory(function: Function, arrays: Sequence[Any], error: MemoryError
             ) from error
 
 
-EXPLAINABLE = (ValueError, TypeError, IndexError, AttributeError, RuntimeError, DezeroError)
+EXPLAINABLE = (ValueError, TypeError, IndexError, AttributeError, RuntimeError, OverflowError)
 """Exceptions that array libraries raise for invalid inputs."""
 
 NOT_ABOUT_INPUTS = (RecursionError, NotImplementedError)

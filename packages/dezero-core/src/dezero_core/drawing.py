@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .errors import ArgumentError, ArgumentTypeError, DezeroError, MissingProgram
+from .errors import ArgumentError, DezeroError, MissingProgram, wrong_type
 from .function import Function
 from .graph import ancestors
 from .variable import Variable
@@ -31,8 +31,7 @@ class Picture:
 
     def __init__(self, output: Variable, verbose: bool) -> None:
         if not isinstance(output, Variable):
-            what = f"drawing of a graph: output is of type {type(output).__name__}"
-            raise ArgumentTypeError(f"{what}; expected a Variable")
+            raise wrong_type("drawing of a graph: output", output, "a Variable")
         self.verbose = verbose
         self.numbers: dict[Key, int] = {}
         self.labels: dict[int, str] = {}

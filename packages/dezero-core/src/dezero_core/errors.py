@@ -80,6 +80,11 @@ class ArgumentTypeError(ArgumentError, TypeError):
     """An argument has the wrong type, such as a float where an integer is expected."""
 
 
+def wrong_type(what: str, value: object, expected: str) -> ArgumentTypeError:
+    """Return the error for an argument of the wrong type; ``what`` names op and argument."""
+    return ArgumentTypeError(f"{what} is of type {type(value).__name__}; expected {expected}")
+
+
 class LabelError(DezeroError, ValueError):
     """Class labels are not integers, or are out of range for the number of classes."""
 

@@ -12,7 +12,7 @@ from weakref import proxy
 from .backward_modes import plain_pass
 from .backward_pass import BackwardPass
 from .config import Block, Setting
-from .errors import ArgumentError, ArgumentTypeError
+from .errors import ArgumentError, wrong_type
 from .function import Function
 from .hook_handle import HookHandle
 from .in_place import updating
@@ -35,17 +35,13 @@ class GradReady:
 
     def __init__(self, op: str, callback: Callback, leaves: Iterable[Variable] | None) -> None:
         if not callable(callback):
-            raise ArgumentTypeError(
-                f"{op}: expected a function of a leaf, got {type(callback).__name__}"
-            )
+            raise wrong_type(f"{op}: callback", callback, "a function of a leaf")
         if isinstance(leaves, Variable):
-            raise ArgumentTypeError(f"{op}: leaves is a Variable; expected a list of them")
+            raise wrong_type(f"{op}: leaves", leaves, "a list of Variables")
         listed = None if leaves is None else list(leaves)
         for x in listed or ():
             if not isinstance(x, Variable):
-                raise ArgumentTypeError(
-                    f"{op}: expected Variables as leaves, got {type(x).__name__}"
-                )
+                raise wrong_type(f"{op}: an item of leaves", x, "a Variable")
             if x._creator is not None and not x._creator._cut:
                 raise ArgumentError(
                     f"{op}: got a computed Variable; expected leaves, such as Parameters; for the "

@@ -7,7 +7,7 @@ The tables list only names that DeZero lacks: remove a hint when you add the nam
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache, wraps
 from inspect import Signature, getattr_static, signature
 from numbers import Number
@@ -175,7 +175,7 @@ def hinted(function: F) -> F:
         try:
             return function(*args, **kwargs)
         except (TypeError, AttributeError) as error:
-            name = type(args[0]).__name__ if is_init else function.__name__
+            name = type(args[0]).__name__ if is_init else function.__qualname__.split(">.")[-1]
             advice = getattr(args[0], "_hints", None) if is_init else None
             explain_call(name, function, args, kwargs, error, advice)
             raise
@@ -200,13 +200,16 @@ def explain_call(
         type_ = str(parameters[key].annotation) if key in parameters else "Any"  # ``**settings``
         if value is None and "None" not in type_ and ("Operand" in type_ or "AnyArray" in type_):
             raise UnsupportedType(f"{name}: {key}: {NONE_IS_NO_ARRAY}") from cause
-        takes_array = type_.startswith(("Operand", "AnyArray")) and "Sequence" not in type_
         is_array = value is None or hasattr(type(value), "dtype")
         if isinstance(value, Number):  # a number is wrong only if this caused the error
-            is_array = not str(cause).startswith(("'int' object", "'float' object"))
-        if takes_array and not is_array:
-            found = f"{name}: {key} is of type {type(value).__name__}; expected an array"
-            raise UnsupportedType(f"{found}; make an array of it") from cause
+            is_array = str(cause).split(" ")[0] not in ("'int'", "'float'", "'bool'", "'complex'")
+        found = f"{name}: {key} is of type {type(value).__name__}; expected"
+        if type_.startswith("Sequence[Operand") and not isinstance(value, Iterable):
+            raise UnsupportedType(f"{found} a list of arrays") from cause
+        if type_.startswith(("Operand", "AnyArray")) and "Sequence" not in type_ and not is_array:
+            raise UnsupportedType(f"{found} an array; make an array of it") from cause
+    if isinstance(cause, UnsupportedType) and not str(cause).split(" ")[0].endswith(":"):
+        raise UnsupportedType(f"{name}: {cause}") from cause
 
 
 def require_keywords(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from .backward_modes import copy_gradient, plain_pass
-from .errors import ArgumentTypeError, GraphError
+from .errors import GraphError, wrong_type
 from .function import Function, leaf_of
 from .hook_handle import Hook, HookHandle, Hooks
 from .variable import Variable, as_variable, require_gradient_of, unwrap
@@ -39,9 +39,7 @@ def register_hook(self: Variable, hook: Hook) -> HookHandle:
         GraphError: this Variable does not require grad.
     """
     if not callable(hook):
-        raise ArgumentTypeError(
-            f"register_hook: expected a function of the gradient, got {type(hook).__name__}"
-        )
+        raise wrong_type("register_hook: hook", hook, "a function of the gradient")
     if not self.requires_grad:
         raise GraphError(
             "register_hook: this Variable does not require grad, so no gradient passes; register "

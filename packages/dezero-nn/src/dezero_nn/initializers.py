@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from reprlib import repr as shortened
 from typing import TYPE_CHECKING, Any
 
 from dezero_core import Parameter
@@ -51,21 +52,20 @@ def host_normal(shape: tuple[int, ...], scale: float, dtype: str, draw: Any = No
         scale: the standard deviation.
         draw: the NumPy generator to draw from; None (default) uses the result of `generator`.
     """
-    return (as_generator(draw).standard_normal(shape) * scale).astype(dtype)
+    draw = generator() if draw is None else draw
+    return (draw.standard_normal(shape) * scale).astype(dtype)
 
 
-def as_generator(source: Any) -> Any:
-    """Return the NumPy generator ``source``, or DeZero's own generator if ``source`` is None.
+def require_generator(op: str, source: Any) -> None:
+    """Raise `ArgumentTypeError` if ``source`` is neither a generator nor None, but perhaps a seed.
 
-    Raises:
-        ArgumentTypeError: ``source`` is not a generator, but for example a seed.
+    ``op`` is the name of the function or layer, for the error message.
     """
     if source is not None and not hasattr(source, "standard_normal"):
         raise ArgumentTypeError(
-            f"generator {source!r} ({type(source).__name__}): expected a random generator, "
-            "such as the result of default_rng(0)"
+            f"{op}: generator {shortened(source)} ({type(source).__name__}): expected a random "
+            "generator, such as the result of default_rng(0)"
         )
-    return generator() if source is None else source
 
 
 def create_once(parameters: Iterable[Any], create: Callable[[], object]) -> None:
@@ -90,6 +90,7 @@ class Initializer:
 
     @hinted
     def __init__(self, generator: Any = None) -> None:
+        require_generator(type(self).__name__, generator)
         self.generator = generator
 
     def __call__(self, shape: tuple[int, ...], fan_in: float, fan_out: int, dtype: str) -> Any:
@@ -333,9 +334,10 @@ def calculate_gain(nonlinearity: str, a: float = 0.01) -> float:
     Raises:
         ArgumentError: the gain of the function is not known.
     """
-    if nonlinearity == "leaky_relu":
+    (a,) = numbers("calculate_gain", a=a)
+    if isinstance(nonlinearity, str) and nonlinearity == "leaky_relu":
         return float((2 / (1 + a * a)) ** 0.5)
-    if nonlinearity not in GAINS:
+    if not isinstance(nonlinearity, str) or nonlinearity not in GAINS:
         raise ArgumentError(
             f"calculate_gain: nonlinearity is {nonlinearity!r}; expected one of leaky_relu, "
             f"{', '.join(GAINS)}"
@@ -349,12 +351,14 @@ GAINS = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": 2**0.5, "selu": 0
 def xavier_deviation(op: str, param: Parameter, gain: float) -> float:
     """Return the standard deviation of `xavier_uniform`."""
     (gain,) = numbers(op, gain=gain)
+    if gain < 0:
+        raise ArgumentError(f"{op}: gain is {gain}; expected a number of at least 0")
     return float(gain * (2 / (sum(fans(op, param)) or 1)) ** 0.5)
 
 
 def kaiming_deviation(op: str, param: Parameter, a: float, mode: str, function: str) -> float:
     """Return the standard deviation of `kaiming_uniform`."""
-    if mode not in ("fan_in", "fan_out"):
+    if not isinstance(mode, str) or mode not in ("fan_in", "fan_out"):
         raise ArgumentError(f"{op}: mode is {mode!r}; expected 'fan_in' or 'fan_out'")
     fan = fans(op, param)[mode == "fan_out"]
     return float(calculate_gain(function, a) / (fan or 1) ** 0.5)
@@ -376,7 +380,8 @@ def fans(op: str, param: Parameter) -> tuple[int, int]:
 def draw_parameter(op: str, param: Parameter, draw: Callable[..., Any], source: Any) -> Parameter:
     """Set a Parameter to ``draw(generator, shape)``, in the dtype and on the device that it has."""
     old = require_data(op, param).data
-    values = draw(as_generator(source), param.shape)
+    require_generator(op, source)
+    values = draw(generator() if source is None else source, param.shape)
     values = values.astype("float64" if dtype_name(old.dtype) == "float64" else "float32")
     with updating():
         param.data = cast(match_device(values, old), old.dtype)

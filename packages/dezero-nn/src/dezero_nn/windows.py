@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from dezero_core.arguments import as_integers, is_sequence
+from dezero_core.arguments import MAX, as_integers, is_sequence
 from dezero_core.errors import ArgumentError, ArgumentTypeError, ShapeError
 
 Pair = tuple[int, int]
@@ -25,10 +25,12 @@ def pair(x: Any, name: str = "pair", least: int | None = None) -> Pair:
         ArgumentError: an integer is below ``least``.
     """
     try:
-        height, width = (
-            (x, x) if type(x) is int else as_integers(name, "", x if is_sequence(x) else (x, x))
-        )
-    except (TypeError, ValueError):
+        if type(x) is int and x <= MAX:
+            height = width = x
+        else:
+            height, width = as_integers(*name_parts(name), x if is_sequence(x) else (x, x))
+    except (TypeError, ValueError) as error:
+        require_fitting(error)
         raise ArgumentTypeError(
             f"{name} {x!r} is neither an integer nor a pair (height, width) of integers"
         ) from None
@@ -52,8 +54,9 @@ def per_axis(n: int, x: Any, name: str, least: int | None = None) -> tuple[int, 
     if n == 2:
         return pair(x, name, least)
     try:
-        values = as_integers(name, "", x)
-    except (TypeError, ValueError):
+        values = as_integers(*name_parts(name), x)
+    except (TypeError, ValueError) as error:
+        require_fitting(error)
         values = ()
     values = values * n if len(values) == 1 else values
     if len(values) != n:
@@ -62,6 +65,18 @@ def per_axis(n: int, x: Any, name: str, least: int | None = None) -> tuple[int, 
     if least is not None and min(values) < least:
         raise ArgumentError(f"{name} {x!r} is below {least}")
     return values
+
+
+def name_parts(name: str) -> tuple[str, str]:
+    """Return the names of an op and of its parameter, which ``name`` joins by a colon."""
+    op, _, parameter = name.partition(": ")
+    return op, parameter
+
+
+def require_fitting(error: Exception) -> None:
+    """Raise ``error`` if it is about an integer that is too large for an array."""
+    if type(error) is ArgumentError:
+        raise error
 
 
 def window_settings(

@@ -57,7 +57,7 @@ def seed(n: int) -> None:
         ArgumentTypeError: ``n`` is not an integer.
         ArgumentError: ``n`` is negative.
     """
-    streams().seeded = np.random.default_rng(as_integer("seed", "n", n, 0))
+    streams().seeded = np.random.default_rng(as_integer("seed", "n", n, 0, 2**1024))
     use_rank(streams().rank)
 
 

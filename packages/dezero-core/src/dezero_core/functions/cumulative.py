@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from ..arguments import AxisLike, require_keepdims
+from ..arguments import AxisLike, require_bool
 from ..backends.interface import Array
 from ..backends.precision import default_floating, is_floating, to_single
 from ..backends.registry import backend_of
@@ -82,9 +82,10 @@ def cumulative_sum(
     Raises:
         ShapeError: ``axis`` is out of range.
         ArgumentError: ``axis`` is None, and ``x`` does not have one axis.
-        ArgumentTypeError: ``axis`` is not an integer.
+        ArgumentTypeError: ``axis`` is not an integer, or ``include_initial`` not a bool.
     """
     array, axis = only_axis("cumulative_sum", x, axis)
+    require_bool("cumulative_sum", "include_initial", include_initial)
     y = CumulativeSum(axis)(array)
     return prepend(y, axis, 0.0) if include_initial else y
 
@@ -120,9 +121,10 @@ def cumulative_prod(
     Raises:
         ShapeError: ``axis`` is out of range.
         ArgumentError: ``axis`` is None, and ``x`` does not have one axis.
-        ArgumentTypeError: ``axis`` is not an integer.
+        ArgumentTypeError: ``axis`` is not an integer, or ``include_initial`` not a bool.
     """
     array, axis = only_axis("cumulative_prod", x, axis)
+    require_bool("cumulative_prod", "include_initial", include_initial)
     y = CumulativeProd(axis)(array)
     return prepend(y, axis, 1.0) if include_initial else y
 
@@ -181,7 +183,7 @@ def prod(x: Operand, axis: AxisLike = None, keepdims: bool = False) -> Variable:
         ShapeError: an axis is out of range or repeated.
         ArgumentTypeError: an axis is not an integer, or ``keepdims`` is not a bool.
     """
-    require_keepdims("prod", keepdims)
+    require_bool("prod", "keepdims", keepdims)
     array = require_array("prod", x)
     axes = axes_of("prod", axis, array.ndim)
     shape, kept = array.shape, [a for a in range(array.ndim) if a not in axes]

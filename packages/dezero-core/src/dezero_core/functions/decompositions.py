@@ -8,8 +8,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..arguments import require_bool
 from ..backends.interface import Array
 from ..errors import ArgumentError
+from ..hints import hinted
 from ..variable import AnyArray, Operand, Variable, get_array_module, unwrap
 from .casting import call_widened, narrow, widen
 from .indexing import get_item
@@ -51,6 +53,7 @@ class Cholesky(MatrixFunction):
         return (s + matrix_transpose(s)) * 0.5
 
 
+@hinted
 def cholesky(x: Operand, *, upper: bool = False) -> Variable:
     """Return the Cholesky factors of symmetric positive definite matrices.
 
@@ -63,6 +66,7 @@ def cholesky(x: Operand, *, upper: bool = False) -> Variable:
         ArgumentError: a matrix is not positive definite. Some libraries return NaN instead.
         UnsupportedType: the array library has no linear algebra.
     """
+    require_bool("cholesky", "upper", upper)
     y: Variable = call_widened(Cholesky(), x)
     return matrix_transpose(y) if upper else y
 
@@ -85,6 +89,7 @@ class QR(MatrixFunction):
         return matrix_transpose(Solve()(r, matrix_transpose(gq + matmul(q, s))))
 
 
+@hinted
 def qr(x: Operand) -> tuple[Variable, Variable]:
     """Return q and r with ``x = q r``: q has orthonormal columns, and r is upper triangular.
 
@@ -215,6 +220,7 @@ def inverse_gaps(op: str, w: Any) -> Any:
     return where(is_zero, 0.0, 1 / where(is_zero, 1.0, gaps))
 
 
+@hinted
 def svd(x: Operand, full_matrices: bool = True) -> tuple[Variable, Variable, Variable]:
     """Return u, s and vh with ``x = u diag(s) vh``: the singular value decomposition.
 
@@ -235,5 +241,6 @@ def svd(x: Operand, full_matrices: bool = True) -> tuple[Variable, Variable, Var
         ArgumentError: the computation does not converge.
         UnsupportedType: the array library has no linear algebra.
     """
+    require_bool("svd", "full_matrices", full_matrices)
     u, s, vh = SVD(full_matrices)(widen(x))
     return narrow(u, x), narrow(s, x), narrow(vh, x)

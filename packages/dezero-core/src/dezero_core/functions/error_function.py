@@ -9,6 +9,7 @@ from ..backends.host import HOST
 from ..backends.interface import Array
 from ..backends.registry import backend_of
 from ..function import Function
+from ..hints import hinted
 from ..variable import AnyArray, Operand, Variable
 from .casting import call_widened
 from .exponential import exp
@@ -76,6 +77,7 @@ def polynomial(coefficients: tuple[float, ...], x: Array) -> Array:
     return y
 
 
+@hinted
 def erf(x: Operand) -> Variable:
     """Return the error function of ``x``, elementwise.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..arguments import AxisLike, as_number, require_keepdims
+from ..arguments import AxisLike, as_number, require_bool
 from ..errors import ShapeError
 from ..hints import hinted
 from ..variable import Operand, Variable, unwrap
@@ -57,7 +57,7 @@ def std(
 
 def wide_var(op: str, x: Operand, axis: Any, correction: Any, keepdims: bool) -> Any:
     """Return the variance of ``x`` in at least single precision; see `var`."""
-    require_keepdims(op, keepdims)
+    require_bool(op, "keepdims", keepdims)
     array = require_array(op, x)
     axes = axes_of(op, axis, array.ndim)
     n = math.prod([array.shape[a] for a in axes])

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..backends.interface import Array
 from ..function import Function
+from ..hints import hinted
 from ..variable import AnyArray, Operand, Variable
 from .arithmetic import div
 from .exponential import sqrt
@@ -27,6 +28,7 @@ def square(x: Operand) -> Variable:
     return Square()(x)
 
 
+@hinted
 def reciprocal(x: Operand) -> Variable:
     """Return ``1 / x``, elementwise; integers are converted to floating point."""
     return div(1.0, x)

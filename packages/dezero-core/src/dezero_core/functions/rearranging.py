@@ -219,8 +219,8 @@ PYTORCH_MODES = {"replicate": "edge", "circular": "wrap"}
 
 def padded_with_elements(x: Any, pairs: Sequence[Sequence[int]], value: float, mode: str) -> Any:
     """Return ``x`` padded with its own elements; see `pad`."""
-    if mode not in ("edge", "reflect", "wrap"):
-        hint = f"; write {PYTORCH_MODES[mode]!r}" if mode in PYTORCH_MODES else ""
+    if not isinstance(mode, str) or mode not in ("edge", "reflect", "wrap"):
+        hint = f"; write {PYTORCH_MODES[mode]!r}" if mode in list(PYTORCH_MODES) else ""
         raise ArgumentError(
             f"pad: mode {mode!r}: expected 'constant', 'edge', 'reflect' or 'wrap'{hint}"
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..arguments import Axis, AxisLike, as_axes, as_integer, normalize_axes, require_keepdims
+from ..arguments import Axis, AxisLike, as_axes, as_integer, normalize_axes, require_bool
 from ..backends.interface import Array
 from ..backends.precision import sum_over
 from ..backends.registry import backend_of
@@ -204,7 +204,7 @@ def argmax(x: Operand, axis: int | None = None, keepdims: bool = False) -> Varia
         ShapeError: ``axis`` is out of range, or has no elements.
         ArgumentTypeError: ``axis`` is not an integer, or ``keepdims`` is not a bool.
     """
-    require_keepdims("argmax", keepdims)
+    require_bool("argmax", "keepdims", keepdims)
     axis = None if axis is None else as_integer("argmax", "axis", axis)
     return ArgMax(axis, keepdims)(unwrap(x))
 
@@ -220,7 +220,7 @@ class ArgMin(ArgMax):
 @hinted
 def argmin(x: Operand, axis: int | None = None, keepdims: bool = False) -> Variable:
     """Return the index of the first minimum of ``x`` along ``axis``; see `argmax`."""
-    require_keepdims("argmin", keepdims)
+    require_bool("argmin", "keepdims", keepdims)
     axis = None if axis is None else as_integer("argmin", "axis", axis)
     return ArgMin(axis, keepdims)(unwrap(x))
 

@@ -85,8 +85,9 @@ def round(x: Operand, decimals: int = 0) -> Variable:
 
     Raises:
         ArgumentTypeError: ``decimals`` is not an integer.
+        ArgumentError: ``decimals`` is not in [-308, 308]: no float holds ``10**decimals``.
     """
-    decimals = as_integer("round", "decimals", decimals)
+    decimals = as_integer("round", "decimals", decimals, -308, 308)
     if decimals == 0:
         return Round()(x)
     scale = 10.0 ** abs(decimals)

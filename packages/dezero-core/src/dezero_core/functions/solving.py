@@ -12,6 +12,7 @@ from ..backends.interface import Array
 from ..backends.registry import backend_of
 from ..errors import ArgumentError, ShapeError, UnsupportedType
 from ..function import Function
+from ..hints import hinted
 from ..variable import AnyArray, Operand, Variable, cast, unwrap
 from .casting import call_widened, narrow, widen
 from .gathering import take
@@ -101,6 +102,7 @@ class Solve(MatrixFunction):
         """Leave the error as it is: `MatrixFunction.call` explains it."""
 
 
+@hinted
 def solve(a: Operand, b: Operand) -> Variable:
     """Return the solution x of the linear equations ``a x = b``.
 

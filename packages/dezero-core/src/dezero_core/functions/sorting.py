@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..arguments import as_integer
+from ..arguments import as_integer, require_bool
 from ..backends.interface import Array
 from ..backends.registry import backend_of
 from ..errors import ArgumentError
@@ -59,9 +59,11 @@ def sort(x: Operand, axis: int = -1, descending: bool = False, stable: bool = Tr
 
     Raises:
         ShapeError: ``axis`` is out of range.
-        ArgumentTypeError: ``axis`` is not an integer.
+        ArgumentTypeError: ``axis`` is not an integer, or ``descending`` or ``stable`` not a bool.
     """
     array, axis = with_axis("sort", x, axis)
+    require_bool("sort", "descending", descending)
+    require_bool("sort", "stable", stable)
     return Sort(axis, descending, stable)(array)
 
 
@@ -79,6 +81,8 @@ def argsort(x: Operand, axis: int = -1, descending: bool = False, stable: bool =
     The arguments and errors are those of `sort`.
     """
     array, axis = with_axis("argsort", x, axis)
+    require_bool("argsort", "descending", descending)
+    require_bool("argsort", "stable", stable)
     return ArgSort(axis, descending, stable)(unwrap(array))
 
 
@@ -132,10 +136,11 @@ def topk(x: Operand, k: int, axis: int = -1, *, largest: bool = True) -> tuple[V
 
     Raises:
         ArgumentError: ``k`` is negative, or larger than the length of ``axis``.
-        ArgumentTypeError: ``k`` or ``axis`` is not an integer.
+        ArgumentTypeError: ``k`` or ``axis`` is not an integer, or ``largest`` not a bool.
         ShapeError: ``axis`` is out of range.
     """
     (array, axis), k = with_axis("topk", x, axis), as_integer("topk", "k", k, 0)
+    require_bool("topk", "largest", largest)
     n = array.shape[axis]
     if k > n:
         raise ArgumentError(

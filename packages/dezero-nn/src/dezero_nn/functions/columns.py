@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dezero_core import Function, Variable, as_variable
-from dezero_core.arguments import as_shape
+from dezero_core.arguments import as_shape, require_bool
 from dezero_core.dtypes import cast, to_single
 from dezero_core.errors import ShapeError
 from dezero_core.extend import Array, backend_of, kernel_op
@@ -98,6 +98,7 @@ def im2col(
         ShapeError: ``x`` does not have four axes, or no window fits.
         ArgumentError: a setting is out of range.
     """
+    require_bool("im2col", "to_matrix", to_matrix)
     y = Im2col(*window_settings("im2col", kernel_size, stride, pad))(x)
     if not to_matrix:
         return y
@@ -147,6 +148,7 @@ def col2im(
         ShapeError: images of shape ``input_shape`` do not have windows of the shape of ``x``.
         ArgumentError: a setting is out of range.
     """
+    require_bool("col2im", "to_matrix", to_matrix)
     kernel, stride, pad = window_settings("col2im", kernel_size, stride, pad)
     input_shape = as_shape("col2im", input_shape, "input_shape")
     if to_matrix:

@@ -16,7 +16,7 @@ from itertools import accumulate
 from typing import Any
 
 from dezero_core import Function, Variable, as_variable, get_array_module
-from dezero_core.arguments import as_integer, as_integers
+from dezero_core.arguments import as_integer, as_integers, require_bool
 from dezero_core.dtypes import as_floating, call_widened, cast, is_floating
 from dezero_core.errors import ArgumentError, LabelError, ShapeError
 from dezero_core.extend import Array, backend_of, unwrap
@@ -74,6 +74,7 @@ def ctc_loss(
         ArgumentError: a length or ``blank`` is out of range, or ``reduction`` has another value.
     """
     require_reduction("ctc_loss", reduction)
+    require_bool("ctc_loss", "zero_infinity", zero_infinity)
     x = as_variable(as_floating(log_probs))
     is_batch, steps = x.ndim == 3, tuple(x.shape)
     if x.ndim not in (2, 3) or 0 in steps:

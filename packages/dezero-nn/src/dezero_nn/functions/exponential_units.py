@@ -45,6 +45,7 @@ def elu(x: Operand, alpha: float = 1.0) -> Variable:
     return call_widened(ELU(as_number("elu", "alpha", alpha)), as_variable(x))
 
 
+@hinted
 def selu(x: Operand) -> Variable:
     """Return 1.0507 times `elu` of ``x`` with alpha 1.6733.
 

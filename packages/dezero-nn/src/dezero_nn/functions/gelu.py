@@ -7,6 +7,7 @@ stores the derivative, and a backward pass only multiplies by it.
 from __future__ import annotations
 
 import math
+from reprlib import repr as shortened
 from typing import Any
 
 from dezero_core import Config, Function, Variable, get_array_module
@@ -128,8 +129,10 @@ def gelu(x: Operand, approximate: str = "none") -> Variable:
     Raises:
         ArgumentError: ``approximate`` is neither "none" nor "tanh".
     """
-    if approximate not in ("none", "tanh"):
-        raise ArgumentError(f"gelu: approximate {approximate!r}; expected 'none' or 'tanh'")
+    if not isinstance(approximate, str) or approximate not in ("none", "tanh"):
+        raise ArgumentError(
+            f"gelu: approximate {shortened(approximate)}; expected 'none' or 'tanh'"
+        )
     return first(call_widened(GELU() if approximate == "none" else TanhGELU(), x))
 
 

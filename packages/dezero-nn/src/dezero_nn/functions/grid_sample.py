@@ -12,7 +12,7 @@ from itertools import product
 from typing import Any
 
 from dezero_core import Variable, as_variable
-from dezero_core.arguments import as_shape
+from dezero_core.arguments import as_shape, require_bool
 from dezero_core.dtypes import as_floating, call_widened, cast
 from dezero_core.errors import ArgumentError, ShapeError
 from dezero_core.extend import Array, backend_of, unwrap
@@ -51,6 +51,8 @@ def affine_grid(theta: Operand, size: Sequence[int], align_corners: bool = False
         ShapeError: ``theta`` or ``size`` has another form.
     """
     theta, size = as_variable(as_floating(theta)), as_shape("affine_grid", size, "size")
+    if align_corners is not None:  # PyTorch's default
+        require_bool("affine_grid", "align_corners", align_corners)
     n = len(size) - 2
     if n not in (2, 3) or theta.shape != (size[0], n, n + 1):
         raise ShapeError(
@@ -103,6 +105,8 @@ def grid_sample(
         ArgumentError: a mode is unknown.
     """
     require_modes(mode, padding_mode)
+    if align_corners is not None:  # PyTorch's default
+        require_bool("grid_sample", "align_corners", align_corners)
     x, grid = as_variable(as_floating(x)), as_variable(as_floating(grid, x))
     n = x.ndim - 2
     if n not in (2, 3) or grid.ndim != x.ndim or (*grid.shape[:1], grid.shape[-1]) != (len(x), n):
@@ -146,7 +150,7 @@ def require_modes(mode: str, padding_mode: str) -> None:
         ("mode", mode, ("bilinear", "nearest")),
         ("padding_mode", padding_mode, ("zeros", "border", "reflection")),
     ):
-        if value not in known:
+        if not isinstance(value, str) or value not in known:
             raise ArgumentError(f"grid_sample: {name} {value!r}: expected {' or '.join(known)}")
 
 

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from dezero_core import Function, Variable, as_variable, get_array_module
+from dezero_core.arguments import require_bool
 from dezero_core.dtypes import as_floating
 from dezero_core.extend import Array, backend_of
 from dezero_core.functions import clip, exp, expand_dims, log, square, where
@@ -88,6 +89,7 @@ def kl_div(
         ShapeError: the shapes differ, or there are no elements to average.
         ArgumentError: ``reduction`` has another value.
     """
+    require_bool("kl_div", "log_target", log_target)
 
     def losses(x: Variable, t: Variable) -> Variable:
         if log_target:
@@ -127,6 +129,7 @@ def gaussian_nll_loss(
         ShapeError, ArgumentError: as for `mse_loss`.
     """
     eps = as_positive("gaussian_nll_loss", "eps", eps)
+    require_bool("gaussian_nll_loss", "full", full)
     means, variances = as_variable(as_floating(x)), as_variable(var)
     if means.ndim and tuple(variances.shape) == tuple(means.shape[:-1]):
         variances = expand_dims(variances, -1)
@@ -165,6 +168,8 @@ def poisson_nll_loss(
         ShapeError, ArgumentError: as for `mse_loss`.
     """
     eps = as_positive("poisson_nll_loss", "eps", eps)
+    require_bool("poisson_nll_loss", "log_input", log_input)
+    require_bool("poisson_nll_loss", "full", full)
 
     def losses(x: Variable, t: Variable) -> Variable:
         y = exp(x) - t * x if log_input else x - t * log(x + eps)

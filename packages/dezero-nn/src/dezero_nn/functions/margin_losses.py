@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dezero_core import Variable, as_variable
-from dezero_core.arguments import as_number
+from dezero_core.arguments import as_number, require_bool
 from dezero_core.dtypes import as_floating, call_widened
 from dezero_core.functions import minimum, where
 from dezero_core.hints import hinted
@@ -46,6 +46,7 @@ def triplet_margin_loss(
     """
     require_reduction("triplet_margin_loss", reduction)
     margin = as_number("triplet_margin_loss", "margin", margin)
+    require_bool("triplet_margin_loss", "swap", swap)
 
     def compute(a: Variable, near: Variable, far: Variable) -> Variable:
         to_far = pairwise_distance(a, far, p, eps)

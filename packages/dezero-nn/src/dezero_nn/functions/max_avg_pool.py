@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dezero_core import Variable, as_variable
-from dezero_core.arguments import as_integer, as_number
+from dezero_core.arguments import as_integer, as_number, require_bool
 from dezero_core.dtypes import call_widened, cast
 from dezero_core.errors import ArgumentError, ShapeError
 from dezero_core.extend import backend_of
@@ -196,6 +196,7 @@ def avg_pool(
 ) -> Variable:  # fmt: skip
     """Return the mean of each window over the last ``n`` axes; see `avg_pool2d`."""
     x = as_variable(x)
+    require_bool(op, "count_include_pad", count_include_pad)
     if divisor is not None and as_integer(op, "divisor_override", divisor) == 0:
         raise ArgumentError(f"{op}: divisor_override is 0; expected another integer, or None")
     steps, extra = pool_steps(op, n, x, kernel_size, stride, padding, 1, ceil_mode)
@@ -287,6 +288,7 @@ def pool_steps(
     """
     if x.ndim not in (n + 1, n + 2):
         raise ShapeError(f"{op}: x {x.shape}: expected (N, C, {AXES[n]}) or (C, {AXES[n]})")
+    require_bool(op, "ceil_mode", ceil_mode)
     kernel = per_axis(n, kernel_size, f"{op}: kernel_size", 1)
     strides = kernel if stride is None else per_axis(n, stride, f"{op}: stride", 1)
     pad = per_axis(n, padding, f"{op}: padding", 0)

@@ -46,11 +46,13 @@ def hardtanh(x: Operand, min_val: float = -1.0, max_val: float = 1.0) -> Variabl
     return Hardtanh(low, high)(as_floating(x))
 
 
+@hinted
 def relu6(x: Operand) -> Variable:
     """Return ``x`` limited to the interval from 0 to 6; the derivative at 0 and 6 is 0."""
     return Hardtanh(0.0, 6.0)(as_floating(x))
 
 
+@hinted
 def hardsigmoid(x: Operand) -> Variable:
     """Return ``x / 6 + 1 / 2`` limited to the interval from 0 to 1."""
     return relu6(as_variable(as_floating(x)) + 3.0) / 6.0
@@ -69,6 +71,7 @@ class Hardswish(Function):
         return gy * ((Hardtanh(0.0, 6.0)(moved) + inside) / 6.0)
 
 
+@hinted
 def hardswish(x: Operand) -> Variable:
     """Return ``x`` times its `hardsigmoid` (Howard et al., "Searching for MobileNetV3", 2019)."""
     return Hardswish()(as_floating(x))

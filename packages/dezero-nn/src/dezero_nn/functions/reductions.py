@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from reprlib import repr as shortened
 from typing import Any
 
 from dezero_core import Variable, as_variable
@@ -19,9 +20,9 @@ REDUCTIONS = "mean", "sum", "none"
 
 def require_reduction(op: str, reduction: object, allowed: tuple[str, ...] = REDUCTIONS) -> None:
     """Raise `ArgumentError` unless ``reduction`` is one of the allowed words."""
-    if reduction not in allowed:
+    if not isinstance(reduction, str) or reduction not in allowed:
         words = ", ".join(map(repr, allowed))
-        raise ArgumentError(f"{op}: reduction {reduction!r}: expected one of {words}")
+        raise ArgumentError(f"{op}: reduction {shortened(reduction)}: expected one of {words}")
 
 
 def reduced(op: str, losses: Variable, reduction: str) -> Variable:

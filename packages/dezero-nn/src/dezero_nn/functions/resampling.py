@@ -12,7 +12,7 @@ from operator import floordiv, mod
 from typing import Any
 
 from dezero_core import Variable, as_variable
-from dezero_core.arguments import as_integer, as_number, is_sequence
+from dezero_core.arguments import as_integer, as_number, is_sequence, require_bool
 from dezero_core.dtypes import call_widened, cast
 from dezero_core.errors import ArgumentError, ShapeError
 from dezero_core.extend import Array, backend_of
@@ -198,6 +198,8 @@ def interpolate(
     """
     x = as_variable(x)
     sizes, scales = output_sizes(x.shape, size, scale_factor)
+    if recompute_scale_factor is not None:  # PyTorch's default
+        require_bool("interpolate", "recompute_scale_factor", recompute_scale_factor)
     if recompute_scale_factor:
         scales = [n / m for n, m in zip(x.shape[2:], sizes, strict=True)]
     require_mode(mode, len(sizes), align_corners)
@@ -228,7 +230,7 @@ def output_sizes(
     else:
         listed = tuple(scale_factor) if is_sequence(scale_factor) else (scale_factor,) * n
         factors = [as_number("interpolate", "scale_factor", factor) for factor in listed]
-        if len(factors) != n or min(factors) <= 0:
+        if len(factors) != n or not all(0 < factor < math.inf for factor in factors):
             raise ArgumentError(
                 f"interpolate: scale_factor {scale_factor}: expected a positive number, or {n}"
             )
@@ -245,13 +247,15 @@ MODES = {"linear": 1, "bilinear": 2, "trilinear": 3, "bicubic": 2}
 
 def require_mode(mode: str, n: int, align_corners: bool | None) -> None:
     """Raise `ArgumentError` unless ``mode`` is known, and fits ``n`` axes and ``align_corners``."""
-    if mode in ("nearest", "nearest-exact", "area"):
+    if align_corners is not None:
+        require_bool("interpolate", "align_corners", align_corners)
+    if isinstance(mode, str) and mode in ("nearest", "nearest-exact", "area"):
         if align_corners is not None:
             raise ArgumentError(
                 f"interpolate: align_corners {align_corners} with mode {mode!r}: leave it out, or "
                 f"take one of the modes {', '.join(MODES)}"
             )
-    elif MODES.get(mode) != n:
+    elif not isinstance(mode, str) or MODES.get(mode) != n:
         fitting = [name for name, axes in MODES.items() if axes == n]
         raise ArgumentError(
             f"interpolate: mode {mode!r} for x with the axes (N, C, {AXES[n]}): expected nearest, "

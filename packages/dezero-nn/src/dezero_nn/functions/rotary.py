@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from dezero_core import Function, Variable, as_variable, get_array_module
-from dezero_core.arguments import as_number
+from dezero_core.arguments import as_number, require_bool
 from dezero_core.diagnosis import broadcast_shape
 from dezero_core.dtypes import as_floating, call_widened, cast, to_floating
 from dezero_core.errors import ArgumentError, ShapeError
@@ -64,6 +64,7 @@ def rotary(
         ArgumentError: ``base`` is not above 0.
     """
     x, base = as_variable(as_floating(x)), as_number("rotary", "base", base)
+    require_bool("rotary", "interleaved", interleaved)
     if x.ndim < 2 or x.shape[-1] % 2:
         raise ShapeError(f"rotary: x {x.shape}; expected (..., T, D) with an even D")
     if not base > 0:

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from dezero_core import Variable, as_variable, get_array_module
-from dezero_core.arguments import as_integer, normalize_axes
+from dezero_core.arguments import as_integer, normalize_axes, require_bool
 from dezero_core.dtypes import as_floating, cast, widen
 from dezero_core.errors import ArgumentError, ShapeError
 from dezero_core.extend import Array, backend_of
@@ -58,6 +58,7 @@ def multinomial(p: Operand, n: int = 1, *, replacement: bool = False) -> Variabl
         ShapeError: ``p`` has no axes, or ``n`` is larger than K without replacement.
     """
     array, n = widen(as_variable(p)).data, as_integer("multinomial", "n", n, 1)
+    require_bool("multinomial", "replacement", replacement)
     xp, distinct = get_array_module(array), 1 if replacement else n
     if array.ndim == 0 or array.shape[-1] < distinct:
         raise ShapeError(
@@ -106,6 +107,7 @@ def gumbel_softmax(x: Operand, tau: float = 1.0, hard: bool = False, axis: int =
         ShapeError: ``axis`` is not an axis of ``x``.
     """
     tau, x = as_positive("gumbel_softmax", "tau", tau), as_variable(as_floating(x))
+    require_bool("gumbel_softmax", "hard", hard)
     (axis,) = normalize_axes("gumbel_softmax", as_integer("gumbel_softmax", "axis", axis), x.ndim)
     with on_device_of(x.data):
         y = softmax((x + gumbel_noise(x.shape, x.data)) / tau, axis)

@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from dezero_core import Variable, as_variable
-from dezero_core.arguments import AxisLike, as_axes, as_integer, as_number, normalize_axes
+from dezero_core.arguments import (
+    AxisLike,
+    as_axes,
+    as_integer,
+    as_number,
+    normalize_axes,
+    require_bool,
+)
 from dezero_core.diagnosis import broadcast_shape
 from dezero_core.dtypes import as_floating, call_widened
 from dezero_core.errors import ShapeError
@@ -84,6 +91,7 @@ def pairwise_distance(
         ShapeError: the shapes do not broadcast, or have no axes.
     """
     small = as_number("pairwise_distance", "eps", eps)
+    require_bool("pairwise_distance", "keepdims", keepdims)
     x1, x2 = as_variable(as_floating(x1)), as_variable(as_floating(x2))
     normalize_axes("pairwise_distance", -1, len(common_shape("pairwise_distance", x1, x2)))
 

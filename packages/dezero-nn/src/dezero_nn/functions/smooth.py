@@ -66,16 +66,19 @@ def softplus(x: Operand, beta: float = 1.0, threshold: float = 20.0) -> Variable
     return call_widened(Softplus(beta, threshold), as_variable(x))
 
 
+@hinted
 def logsigmoid(x: Operand) -> Variable:
     """Return the logarithm of `sigmoid` of ``x``, finite and accurate for every finite ``x``."""
     return call_widened(lambda x: -Softplus()(-x), as_variable(x))
 
 
+@hinted
 def mish(x: Operand) -> Variable:
     """Return ``x * tanh(softplus(x))`` (Misra, "Mish", 2019)."""
     return call_widened(lambda x: x * tanh(Softplus()(x)), as_variable(x))
 
 
+@hinted
 def softsign(x: Operand) -> Variable:
     """Return ``x / (1 + abs(x))``."""
     x = as_variable(as_floating(x))

@@ -72,7 +72,7 @@ class Convolution(Weighted):
         self.dilation = per_axis(n, dilation, f"{name}: dilation", 1)
         pads, _ = padding_of(name, n, pad, self.kernel_size, self.stride, self.dilation)
         self.pad = pad if isinstance(pad, str) else pads
-        self.groups = as_integer(name, "groups", groups)
+        self.groups = as_integer(name, "groups", groups, 1)
         super().__init__(self.out_channels, nobias, dtype, initializer)
         if in_channels is not None:
             self._init_W(as_integer(name, "in_channels", in_channels, 1), default_backend())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dezero_core.arguments import require_bool
+
 from ..functions.convolutions import (
     Sizes,
     conv_transpose1d,
@@ -10,7 +12,6 @@ from ..functions.convolutions import (
 )
 from ..initializers import Initializer
 from .conv import TransposedConvolution
-from .weighted import require_bool
 
 
 class ConvTranspose(TransposedConvolution):
@@ -46,7 +47,7 @@ class ConvTranspose(TransposedConvolution):
         dtype: object = "float32",
         initializer: Initializer | None = None,
     ) -> None:
-        require_bool(type(self).__name__, "bias", bias, "False leaves the bias out")
+        require_bool(type(self).__name__, "bias", bias, "; False leaves the bias out")
         super().__init__(
             out_channels,
             kernel_size,

@@ -10,7 +10,7 @@ from dezero_core.state import PyTorchArray, default_backend
 from dezero_core.variable import Operand
 
 from ..functions.embedding import embedding, require_row
-from ..initializers import host_normal
+from ..initializers import host_normal, require_generator
 from .layer import Layer
 from .weighted import parameter_dtype
 
@@ -49,6 +49,7 @@ class EmbedID(Layer):
         in_size = as_integer(name, "in_size", in_size, 0)
         out_size = as_integer(name, "out_size", out_size, 0)
         self.in_size, self.out_size = in_size, out_size
+        require_generator(name, generator)
         table = host_normal((in_size, out_size), 1.0, parameter_dtype(name, dtype), generator)
         if padding_idx is not None:
             self.padding_idx = require_row(name, padding_idx, in_size)

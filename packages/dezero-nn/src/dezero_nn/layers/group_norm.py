@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from dezero_core import Parameter, Variable, as_variable
-from dezero_core.arguments import as_integer, as_number
+from dezero_core.arguments import as_integer, as_number, require_bool
 from dezero_core.errors import ShapeError
 from dezero_core.state import PyTorchArray
 from dezero_core.variable import Operand
@@ -16,7 +16,7 @@ from ..functions.convolutions import AXES
 from ..initializers import create_once
 from .layer import Layer
 from .normalization import fraction, host_zeros, zeros_on_device_of
-from .weighted import parameter_dtype, require_bool
+from .weighted import parameter_dtype
 
 
 class ChannelAffine(Layer):
@@ -34,7 +34,7 @@ class ChannelAffine(Layer):
     def __init__(self, channels: int | None, eps: float, affine: bool, dtype: object) -> None:
         name = type(self).__name__
         self.dtype, self.eps = parameter_dtype(name, dtype), fraction(name, "eps", eps)
-        require_bool(name, "affine", affine, "False leaves gamma and beta out")
+        require_bool(name, "affine", affine, "; False leaves gamma and beta out")
         self.gamma = Parameter(None, name="gamma") if affine else None
         self.beta = Parameter(None, name="beta") if affine else None
         self.channels = None if channels is None else as_integer(name, "channels", channels, 1)

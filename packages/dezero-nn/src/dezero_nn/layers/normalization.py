@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dezero_core import Buffer, Config, Parameter, Variable, as_variable, test_mode
-from dezero_core.arguments import as_integer, as_number, as_shape
+from dezero_core.arguments import as_integer, as_number, as_shape, require_bool
 from dezero_core.dtypes import cast
 from dezero_core.errors import ArgumentError, ShapeError
 from dezero_core.extend import backend_of
@@ -17,7 +17,7 @@ from ..functions import batch_norm, layer_norm
 from ..functions.normalization import AllSum
 from ..initializers import create_once
 from .layer import Layer
-from .weighted import parameter_dtype, require_bool
+from .weighted import parameter_dtype
 
 STATISTICS = {
     "avg_mean": "running_mean",
@@ -77,7 +77,7 @@ class BatchNorm(Layer):
             self.all_sum = all_sum
         self.dtype = parameter_dtype(name, dtype)
         self.eps, self.decay = fraction(name, "eps", eps), fraction(name, "decay", decay)
-        require_bool(name, "affine", affine, "False leaves gamma and beta out")
+        require_bool(name, "affine", affine, "; False leaves gamma and beta out")
         self.avg_mean = Buffer(None, name="avg_mean", reduce="mean")
         self.avg_var = Buffer(None, name="avg_var", reduce="mean")
         self.gamma = Parameter(None, name="gamma") if affine else None
@@ -165,11 +165,13 @@ class LayerNorm(Layer):
     ) -> None:
         self.dtype = parameter_dtype(type(self).__name__, dtype)
         self.shape = None if shape is None else as_shape("LayerNorm", shape)
+        for length in self.shape or ():
+            as_integer("LayerNorm", "shape", length, 0)
         self.eps = fraction("LayerNorm", "eps", eps)
         require_bool(
-            "LayerNorm", "elementwise_affine", elementwise_affine, "False leaves gamma out"
+            "LayerNorm", "elementwise_affine", elementwise_affine, "; False leaves gamma out"
         )
-        require_bool("LayerNorm", "bias", bias, "False leaves beta out")
+        require_bool("LayerNorm", "bias", bias, "; False leaves beta out")
         self.gamma = Parameter(None, name="gamma") if elementwise_affine else None
         self.beta = Parameter(None, name="beta") if elementwise_affine and bias else None
         if self.shape is not None:

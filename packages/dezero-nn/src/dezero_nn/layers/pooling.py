@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from dezero_core import Variable
+from dezero_core.arguments import require_bool
 from dezero_core.variable import Operand
 
 from ..functions import (
@@ -58,6 +59,7 @@ class MaxPool(Layer):
         self.stride = None if stride is None else per_axis(n, stride, f"{name}: stride", 1)
         self.padding = per_axis(n, padding, f"{name}: padding", 0)
         self.dilation = per_axis(n, dilation, f"{name}: dilation", 1)
+        require_bool(name, "ceil_mode", ceil_mode)
         self.ceil_mode = ceil_mode
 
     def forward(self, x: Operand) -> Variable:
@@ -109,6 +111,8 @@ class AvgPool(Layer):
         self.kernel_size = per_axis(n, kernel_size, f"{name}: kernel_size", 1)
         self.stride = None if stride is None else per_axis(n, stride, f"{name}: stride", 1)
         self.padding = per_axis(n, padding, f"{name}: padding", 0)
+        require_bool(name, "ceil_mode", ceil_mode)
+        require_bool(name, "count_include_pad", count_include_pad)
         self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
 
     def forward(self, x: Operand) -> Variable:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from reprlib import repr as shortened
 
 from dezero_core import Variable, as_variable
 from dezero_core.dtypes import as_floating
@@ -58,8 +59,10 @@ class RNN(Recurrent):
             nobias=nobias,
             dtype=dtype,
         )
-        if nonlinearity not in ("tanh", "relu"):
-            raise ArgumentError(f'RNN: nonlinearity {nonlinearity!r}; expected "tanh" or "relu"')
+        if not isinstance(nonlinearity, str) or nonlinearity not in ("tanh", "relu"):
+            raise ArgumentError(
+                f"RNN: nonlinearity {shortened(nonlinearity)}; expected 'tanh' or 'relu'"
+            )
         self.nonlinearity = nonlinearity
         (self.x2h,) = from_input(1, self, in_size)
         (self.h2h,) = from_state(1, self)

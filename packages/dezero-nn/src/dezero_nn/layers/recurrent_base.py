@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 from dezero_core import Variable, as_variable
-from dezero_core.arguments import as_integer
+from dezero_core.arguments import as_integer, require_bool
 from dezero_core.errors import ShapeError
 from dezero_core.functions import (
     concat,
@@ -24,7 +24,7 @@ from ..functions.dropout import dropout as drop
 from ..functions.dropout import require_ratio
 from .layer import Layer
 from .lengths import Lengths
-from .weighted import parameter_dtype, require_bool
+from .weighted import parameter_dtype
 
 
 class Recurrent(Layer):
@@ -84,9 +84,9 @@ class Recurrent(Layer):
         name = type(self).__name__
         self.hidden_size = as_integer(name, "hidden_size", hidden_size, 1)
         self.num_layers = as_integer(name, "num_layers", num_layers, 1)
-        require_bool(name, "bidirectional", bidirectional, "True adds a backward direction")
-        require_bool(name, "batch_first", batch_first, "True swaps the first two axes")
-        require_bool(name, "nobias", nobias, "True leaves the biases out")
+        require_bool(name, "bidirectional", bidirectional, "; True adds a backward direction")
+        require_bool(name, "batch_first", batch_first, "; True swaps the first two axes")
+        require_bool(name, "nobias", nobias, "; True leaves the biases out")
         require_ratio(name, dropout, "dropout")
         self.bidirectional, self.batch_first = bool(bidirectional), bool(batch_first)
         self.nobias, self.dtype = bool(nobias), parameter_dtype(name, dtype)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dezero_core import Variable
-from dezero_core.arguments import as_integer
+from dezero_core.arguments import as_integer, require_bool
 from dezero_core.errors import ArgumentError
 from dezero_core.variable import Operand
 
@@ -36,7 +36,10 @@ class Upsample(Layer):
         align_corners: bool | None = None,
     ) -> None:
         if (size is None) == (scale_factor is None):
-            raise ArgumentError("Upsample: expected either size or scale_factor")
+            given = "neither" if size is None else "both"
+            raise ArgumentError(f"Upsample: {given} of size and scale_factor; expected one of them")
+        if align_corners is not None:
+            require_bool("Upsample", "align_corners", align_corners)
         self.size, self.scale_factor = size, scale_factor
         self.mode, self.align_corners = mode, align_corners
 

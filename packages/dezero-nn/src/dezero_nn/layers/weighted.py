@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from dezero_core import Parameter
+from dezero_core.arguments import require_bool
 from dezero_core.dtypes import dtype_name, is_floating
 from dezero_core.errors import ArgumentError, ArgumentTypeError
 from dezero_core.extend import ArrayBackend
@@ -13,12 +14,6 @@ from dezero_core.state import PyTorchArray, default_backend
 
 from ..initializers import Initializer, LeCun
 from .layer import Layer
-
-
-def require_bool(op: str, name: str, value: object, advice: str) -> None:
-    """Raise `ArgumentError` unless an argument is a bool of Python or of an array library."""
-    if not isinstance(value, bool) and getattr(value, "dtype", None) != "bool":
-        raise ArgumentError(f"{op}: {name} must be True or False, got {value!r}; {advice}")
 
 
 class Weighted(Layer):
@@ -31,7 +26,7 @@ class Weighted(Layer):
         initializer: draws ``W``; `LeCun` if None.
 
     Raises:
-        ArgumentError: ``nobias`` is not a bool.
+        ArgumentTypeError: ``nobias`` is not a bool.
     """
 
     _needed, _optional = ("W",), ("b",)
@@ -41,7 +36,7 @@ class Weighted(Layer):
         self, out_size: int, nobias: bool, dtype: object, initializer: Initializer | None
     ) -> None:
         name = type(self).__name__
-        require_bool(name, "nobias", nobias, "True leaves the bias out")
+        require_bool(name, "nobias", nobias, "; True leaves the bias out")
         self.dtype = parameter_dtype(name, dtype)
         if initializer is not None and (not callable(initializer) or isinstance(initializer, type)):
             raise ArgumentTypeError(

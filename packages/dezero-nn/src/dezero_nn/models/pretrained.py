@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dezero_core.arguments import require_bool
 from dezero_core.extend import plugins
 
-from ..layers.weighted import require_bool
 from .model import Model
 
 
@@ -14,7 +14,7 @@ def wants_published(op: str, pretrained: bool) -> bool:
     Raises:
         ArgumentError: ``pretrained`` is not a bool but, for example, a number of classes.
     """
-    require_bool(op, "pretrained", pretrained, "for other classes replace the last layer")
+    require_bool(op, "pretrained", pretrained, "; for other classes replace the last layer")
     return pretrained
 
 

@@ -8,7 +8,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from dezero_core import Parameter, get_array_module
-from dezero_core.arguments import as_number
+from dezero_core.arguments import as_number, require_bool
 from dezero_core.dtypes import cast, to_single
 from dezero_core.errors import (
     ArgumentError,
@@ -42,7 +42,6 @@ from dezero_core.state import (
 
 from ..calls import require_call
 from ..hints import OPTIMIZER, OPTIMIZER_KEYWORDS, RATES, no_attribute
-from ..layers.weighted import require_bool
 from . import updates
 from .gradients import gradient_of, with_gradients
 from .groups import Group, new_group, selected
@@ -207,7 +206,7 @@ class Optimizer(Stateful):
                 f"{name}: hook is {named(hook)} ({type(hook).__name__}); expected a function of a "
                 "list of parameters, or an object such as WeightDecay(1e-4)"
             )
-        require_bool(name, "first", first, "True calls the hook before all others")
+        require_bool(name, "first", first, "; True calls the hook before all others")
         if first:
             self.first_hooks = (*self.first_hooks, hook)
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from numbers import Real
+from reprlib import repr as shortened
 from typing import Any
 
 from dezero_core.arguments import as_number
@@ -48,7 +49,7 @@ class Setting:
         low = "at least 0" if is_zero_allowed else "above 0"
         high = f" and below {self.below:g}" if self.below < math.inf else ""
         raise ArgumentError(
-            f"{owner}: {self.name} is {value!r}; expected a finite number {low}{high}"
+            f"{owner}: {self.name} is {shortened(value)}; expected a finite number {low}{high}"
         )
 
 
@@ -70,8 +71,8 @@ class Switch:
     def __set__(self, optimizer: object, value: object) -> None:
         if not isinstance(value, bool):
             raise ArgumentTypeError(
-                f"{type(optimizer).__name__}: {self.name} is {value!r} ({type(value).__name__}); "
-                "expected True or False"
+                f"{type(optimizer).__name__}: {self.name} is {shortened(value)} "
+                f"({type(value).__name__}); expected True or False"
             )
         vars(optimizer)[self.name] = value
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from math import prod
+from reprlib import repr as shortened
 from typing import Any
 
 import numpy as np
@@ -98,7 +99,7 @@ class AsType:
 
     @hinted
     def __init__(self, dtype: DTypeLike = np.float32) -> None:
-        self.dtype = np.dtype(dtype).newbyteorder("=")
+        self.dtype = native_dtype(type(self).__name__, dtype)
 
     def __call__(self, x: ArrayLike) -> NDArray[Any]:
         return cast_array(type(self).__name__, host_array(type(self).__name__, x), self.dtype)
@@ -106,6 +107,18 @@ class AsType:
     def batch(self, xs: ArrayLike) -> NDArray[Any]:
         """Convert a whole batch to the dtype."""
         return self(xs)
+
+
+def native_dtype(name: str, dtype: DTypeLike) -> np.dtype[Any]:
+    """Return a NumPy dtype in native byte order; raise `ArgumentError` for any other value."""
+    try:
+        if dtype is None:  # NumPy's default dtype
+            raise TypeError
+        return np.dtype(dtype).newbyteorder("=")
+    except (TypeError, ValueError):
+        raise ArgumentError(
+            f"{name}: dtype {shortened(dtype)}; expected a dtype of NumPy, such as 'float32'"
+        ) from None
 
 
 def cast_array(name: str, x: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -15,7 +15,7 @@ from dezero_core.extend import rank_generator
 from dezero_core.hints import hinted
 
 from ..host_arrays import host_array
-from .arrays import cast_array
+from .arrays import cast_array, native_dtype
 
 Image = Any
 """A `PIL.Image.Image`; Pillow is optional, so its type is not imported."""
@@ -174,7 +174,7 @@ class ToArray:
 
     @hinted
     def __init__(self, dtype: DTypeLike = np.float32) -> None:
-        self.dtype = np.dtype(dtype).newbyteorder("=")
+        self.dtype = native_dtype("ToArray", dtype)
 
     def __call__(self, image: Image) -> NDArray[Any]:
         if isinstance(image, np.ndarray):
