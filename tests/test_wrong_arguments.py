@@ -58,13 +58,13 @@ FLAGS: dict[str, tuple[Any, ...]] = {
     **dict.fromkeys(("LSTM", "GRU", "RNN"), (3,)),
     **dict.fromkeys(("AvgPool1d", "AvgPool2d", "AvgPool3d"), (2,)),
     **dict.fromkeys(("MaxPool1d", "MaxPool2d", "MaxPool3d"), (2,)),
-    "Upsample": (2,),
+    **dict.fromkeys(("MultiHeadAttention", "TransformerBlock", "Upsample"), (2,)),
+    **dict.fromkeys(("RotaryEmbedding", "FeedForward", "SwiGLU"), ()),
     **dict.fromkeys(("SGD", "MomentumSGD", "Muon"), ()),
 }
 """The required arguments of each function, layer and optimizer that has a flag."""
 
 MODULES = F, L, O
-UNCHECKED = {"MultiHeadAttention", "RotaryEmbedding", "FeedForward", "SwiGLU", "TransformerBlock"}
 
 
 def flags() -> Iterator[tuple[str, Callable[..., Any], str]]:
@@ -73,7 +73,7 @@ def flags() -> Iterator[tuple[str, Callable[..., Any], str]]:
         for name in module.__all__:
             found = getattr(module, name)
             is_op = isinstance(found, type) and module is F
-            if not is_op and name not in UNCHECKED:
+            if not is_op:
                 function = found.__init__ if isinstance(found, type) else found
                 for key, parameter in inspect.signature(function).parameters.items():
                     if str(parameter.annotation) in ("bool", "bool | None"):

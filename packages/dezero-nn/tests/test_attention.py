@@ -151,7 +151,7 @@ WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"dropout": 1.0}, ArgumentError, "dropout 1.0 is not in [0, 1)"),
     ({"dropout": -0.1}, ArgumentError, "dropout -0.1 is not in [0, 1)"),
     ({"dropout": "0.1"}, ArgumentTypeError, "dropout '0.1' (str): expected a number"),
-    ({"causal": 0.1}, ArgumentTypeError, "causal 0.1; expected True or False"),
+    ({"causal": 0.1}, ArgumentTypeError, "causal 0.1 (float): expected True or False"),
     ({"scale": "2"}, ArgumentTypeError, "scale '2' (str): expected a number"),
     ({"k": X[..., :3]}, ShapeError, "k (2, 2, 3, 3)"),
     ({"v": X[..., :2, :]}, ShapeError, "expected (..., T, D), (..., S, D) and (..., S, E)"),

@@ -16,7 +16,7 @@ from itertools import accumulate
 from typing import Any
 
 from dezero_core import Config, Function, Variable, as_variable, get_array_module
-from dezero_core.arguments import as_number
+from dezero_core.arguments import as_number, require_bool
 from dezero_core.diagnosis import broadcast_shape
 from dezero_core.dtypes import as_floating, call_widened, cast, is_floating
 from dezero_core.errors import ArgumentTypeError, BackendMismatch, ShapeError
@@ -202,8 +202,7 @@ def scaled_dot_product_attention(
         BackendMismatch: ``mask`` is an array of another library.
     """
     require_ratio(OP, as_number(OP, "dropout", dropout), "dropout")
-    if not isinstance(causal, bool):
-        raise ArgumentTypeError(f"{OP}: causal {causal!r}; expected True or False")
+    require_bool(OP, "causal", causal)
     q, k, v = with_equal_leading_axes(*[as_variable(as_floating(x)) for x in (q, k, v)])
     factor = max(q.shape[-1], 1) ** -0.5 if scale is None else as_number(OP, "scale", scale)
     if mask is not None:

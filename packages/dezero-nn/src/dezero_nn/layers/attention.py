@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dezero_core import Variable, as_variable
-from dezero_core.arguments import as_integer, as_number
+from dezero_core.arguments import as_integer, as_number, require_bool
 from dezero_core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from dezero_core.extend import ArrayBackend, backend_of
 from dezero_core.functions import split
@@ -28,6 +28,7 @@ class RotaryEmbedding(Layer):
 
     def __init__(self, base: float = 10000.0, *, interleaved: bool = False) -> None:
         self.base = as_number("RotaryEmbedding", "base", base)
+        require_bool("RotaryEmbedding", "interleaved", interleaved)
         self.interleaved = interleaved
 
     def forward(self, x: Operand, positions: Operand | None = None) -> Variable:
@@ -80,6 +81,8 @@ class MultiHeadAttention(Projecting):
         )
         if self.heads % self.kv_heads:
             raise ArgumentError(f"{name}: kv_heads {kv_heads} does not divide heads {heads}")
+        require_bool(name, "bias", bias)
+        require_bool(name, "causal", causal)
         require_ratio(name, dropout, "dropout")
         if rotary is not None and not callable(rotary):
             raise ArgumentTypeError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dezero_core import Variable, as_variable
-from dezero_core.arguments import as_integer, as_number
+from dezero_core.arguments import as_integer, as_number, require_bool
 from dezero_core.errors import ArgumentError
 from dezero_core.extend import ArrayBackend
 from dezero_core.state import default_backend
@@ -46,6 +46,7 @@ class FeedForward(Projecting):
         size: int | None = None,
     ) -> None:
         self.hidden = None if hidden is None else as_integer("FeedForward", "hidden", hidden, 1)
+        require_bool("FeedForward", "bias", bias)
         self.activation, self.bias = activation, bias
         self.up, self.down = Projection(bias), Projection(bias)
         if size is not None:
@@ -80,6 +81,7 @@ class SwiGLU(Projecting):
         self, hidden: int | None = None, *, bias: bool = False, size: int | None = None
     ) -> None:
         self.hidden = None if hidden is None else as_integer("SwiGLU", "hidden", hidden, 1)
+        require_bool("SwiGLU", "bias", bias)
         self.bias = bias
         self.gate, self.up, self.down = Projection(bias), Projection(bias), Projection(bias)
         if size is not None:
@@ -146,16 +148,18 @@ class TransformerBlock(Layer):
         self.activation, self.dropout = activation, dropout
         if self.hidden <= 0:
             raise ArgumentError(f"{name}: hidden {hidden}; expected a number above 0")
-        if norm not in NORMS:
+        for key, flag in (("pre_norm", pre_norm), ("bias", bias), ("causal", causal)):
+            require_bool(name, key, flag)
+        if not isinstance(norm, str) or norm not in NORMS:
             raise ArgumentError(f"{name}: norm {norm!r}; expected one of {', '.join(NORMS)}")
         self.norm1, self.norm2 = NORMS[norm](size), NORMS[norm](size)
         self.attention = MultiHeadAttention(
             heads, size, kv_heads=kv_heads, bias=bias, dropout=dropout, causal=causal, rotary=rotary
         )
         inside = None if size is None else self._hidden_for(size)
-        if activation == "swiglu":
+        if isinstance(activation, str) and activation == "swiglu":
             self.mlp: FeedForward | SwiGLU = SwiGLU(inside, bias=bias, size=size)
-        elif callable(activation) or activation == "gelu":
+        elif callable(activation) or str(activation) == "gelu":
             function = activation if callable(activation) else gelu
             self.mlp = FeedForward(inside, function, bias=bias, size=size)
         else:
