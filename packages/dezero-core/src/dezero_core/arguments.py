@@ -60,7 +60,6 @@ def as_integers(op: str, name: str, values: object) -> tuple[int, ...]:
 
     Raises:
         ArgumentTypeError: ``values`` is not an integer or a sequence of integers.
-        ArgumentError: an integer does not fit in an array.
     """
     if is_sequence(values):
         return tuple([as_integer(op, name, n) for n in values])

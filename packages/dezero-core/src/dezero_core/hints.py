@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache, wraps
 from inspect import Signature, getattr_static, signature
-from numbers import Number
 from opcode import opmap
 from typing import Any, NoReturn, TypeVar
 
@@ -194,14 +193,14 @@ def explain_call(
         signature_of(function).bind(*args, **options)
     except TypeError as error:
         raise CallError(f"{name}: {error}; {usage(name, function)}") from cause
-    if str(cause).startswith(f"{name}: "):
+    if str(cause).startswith(f"{name}: ") and not isinstance(cause, UnsupportedType):
         return
     for key, value in [*zip(parameters, args, strict=False), *options.items()]:
         type_ = str(parameters[key].annotation) if key in parameters else "Any"  # ``**settings``
         if value is None and "None" not in type_ and ("Operand" in type_ or "AnyArray" in type_):
             raise UnsupportedType(f"{name}: {key}: {NONE_IS_NO_ARRAY}") from cause
         is_array = value is None or hasattr(type(value), "dtype")
-        if isinstance(value, Number):  # a number is wrong only if this caused the error
+        if isinstance(value, int | float | complex):  # a number is wrong only if it is the cause
             is_array = str(cause).split(" ")[0] not in ("'int'", "'float'", "'bool'", "'complex'")
         found = f"{name}: {key} is of type {type(value).__name__}; expected"
         if type_.startswith("Sequence[Operand") and not isinstance(value, Iterable):
