@@ -504,7 +504,8 @@ LAYER = {
     "output, which gets the gradient",
     "serialize": "model.save_weights(path)",
     "state_dict": "model.save_weights(path), or model.named_params()",
-    "load_state_dict": "model.load_weights(path)",
+    "load_state_dict": "model.load_weights(path), or p.data = q.data.copy() for each parameter q "
+    "of another model",
     "save": "model.save_weights(path)",
     "load": "model.load_weights(path)",
     "compile": "a loop: loss.backward(), optimizer.update(), model.cleargrads()",
