@@ -294,7 +294,7 @@ def test_the_error_of_a_wrong_backward_names_it() -> None:
     x = variable(1.0, 2.0)
     with pytest.raises(ShapeError, match=r"WrongShape.*shape \(\).*shape \(2,\)"):
         WrongShape()(x).backward()
-    with pytest.raises(GraphError, match="WrongCount.backward returned 2 gradients for 1 inputs"):
+    with pytest.raises(GraphError, match="returned 2 gradients for 1 inputs; return one"):
         WrongCount()(x).backward()
     with pytest.raises(ZeroDivisionError) as caught:
         Raises()(x).backward()

@@ -124,7 +124,7 @@ class BackwardPass:
         if len(gxs) != len(function._needs_grad):
             raise GraphError(
                 f"{type(function).__name__}.backward returned {len(gxs)} gradients "
-                f"for {len(function._needs_grad)} inputs"
+                f"for {len(function._needs_grad)} inputs; return one for each input, or None"
             )
         return gxs
 
