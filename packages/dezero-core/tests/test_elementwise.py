@@ -8,7 +8,7 @@ import pytest
 
 from dezero_core import Variable, grad
 from dezero_core import functions as F
-from dezero_core.errors import ArgumentTypeError, ShapeError
+from dezero_core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from dezero_core.functions.error_function import BLOCK, portable_erf
 from dezero_testing.gradients import check_gradients
 
@@ -97,7 +97,18 @@ def test_the_gradient_of_atan2_at_the_origin_is_zero() -> None:
     assert x0.grad.data.tolist() == x1.grad.data.tolist() == [0.0, 0.0]
 
 
+def test_half_precision_is_rounded_to_decimals_without_overflow() -> None:
+    x = Variable(np.array([2.0, -60000.0, 0.00123], "float16"))
+    y = F.round(x, 5)
+    assert y.dtype == "float16" and y.data.tolist() == x.data.tolist()
+    assert F.round(x, -4).data.tolist() == [0.0, -60000.0, 0.0]
+    assert F.round(x / 2, -5).data.tolist() == [0.0, 0.0, 0.0]
+
+
 def test_wrong_arguments_are_explained() -> None:
+    for dtype, limit in (("float16", 38), ("float32", 38), ("float64", 308)):
+        with pytest.raises(ArgumentError, match=f"round: .* expected from -{limit} to {limit}"):
+            F.round(np.ones(2, dtype), -limit - 1)
     with pytest.raises(ArgumentTypeError, match=r"round: decimals 1.5 \(float\): expected an int"):
         F.round(np.ones(2), 1.5)  # type: ignore[arg-type]
     with pytest.raises(ShapeError, match=r"Remainder: shapes \(2,\) and \(3,\) do not broadcast"):

@@ -3,6 +3,8 @@
 The op table checks the values.
 """
 
+import math
+
 import numpy as np
 import pytest
 
@@ -148,7 +150,12 @@ def test_pixel_unshuffle_is_the_inverse_of_pixel_shuffle() -> None:
         (lambda: F.interpolate(X2, 2, align_corners=True), "align_corners True with mode"),
         (lambda: F.interpolate(X2, scale_factor=-1), "scale_factor -1: expected a positive"),
         (lambda: F.interpolate(X2, scale_factor=0.1), "expected at least one element"),
-        (lambda: F.interpolate(X2, scale_factor=(1, 2, 3)), "expected a positive number, or 2"),
+        (lambda: F.interpolate(X2, scale_factor=math.nan), "scale_factor nan: expected a positive"),
+        (lambda: F.interpolate(X2, scale_factor=math.inf), "inf: expected a positive finite"),
+        (lambda: F.interpolate(X2, scale_factor=1e308), "1e.308: expected a positive finite"),
+        (lambda: F.interpolate(X2, scale_factor=1e300), r"less than 2\*\*31 along each axis"),
+        (lambda: F.interpolate(X2, 2**70), r"less than 2\*\*31 along each axis"),
+        (lambda: F.interpolate(X2, scale_factor=(1, 2, 3)), "positive finite number, or 2"),
         (lambda: F.interpolate(X2, 0), "expected at least one element"),
         (lambda: F.interpolate(X1[0], 2), r"interpolate: x \(2, 5\): expected \(N, C, L\)"),
         (lambda: F.affine_grid(np.ones((1, 2, 2)), X2.shape), r"affine_grid: theta \(1, 2, 2\)"),

@@ -186,7 +186,7 @@ def test_states_that_do_not_fit_are_refused() -> None:
     ]:
         with pytest.raises(WeightsError, match=message):
             loader().load_state_dict({**state, **changes})
-    for wrong in ({}, {"state": 1}, None):
+    for wrong in ({}, {"state": 1, 2: 3}, None):
         with pytest.raises(WeightsError, match="the state of a loader: got .* of state_dict"):
             loader().load_state_dict(wrong)
     batches.load_state_dict({**state, "iteration": 0, "batch_size": 5})

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ..arguments import as_integer
 from ..backends.interface import Array
 from ..backends.precision import is_floating
 from ..backends.registry import backend_of
+from ..errors import ArgumentError
 from ..function import Function
-from ..variable import AnyArray, Operand, Variable, get_array_module, unwrap
+from ..variable import AnyArray, Operand, Variable, as_variable, get_array_module, unwrap
 from .arithmetic import div, mul
+from .casting import call_widened
 
 
 def zeros_like(gy: AnyArray) -> AnyArray:
@@ -84,12 +87,24 @@ def round(x: Operand, decimals: int = 0) -> Variable:
             hundreds, ... Of two nearest multiples, the one with an even last digit is returned.
 
     Raises:
+        ArgumentError: ``10**abs(decimals)`` is above the range of the dtype: more than 38 places in
+            single and half precision, more than 308 in float64.
         ArgumentTypeError: ``decimals`` is not an integer.
         ArgumentError: ``decimals`` is not in [-308, 308]: no float holds ``10**decimals``.
     """
     decimals = as_integer("round", "decimals", decimals, -308, 308)
     if decimals == 0:
         return Round()(x)
+    return call_widened(lambda x: round_scaled(x, decimals), as_variable(x))
+
+
+def round_scaled(x: Variable, decimals: int) -> Variable:
+    """Round ``x`` times ``10**decimals`` to integers, and divide them by ``10**decimals``."""
+    limit = int(math.log10(get_array_module(x.data).finfo(x.dtype).max))
+    if abs(decimals) > limit:
+        raise ArgumentError(
+            f"round: decimals {decimals}, x {x.dtype}: expected from -{limit} to {limit}"
+        )
     scale = 10.0 ** abs(decimals)
     multiply, divide = (mul, div) if decimals > 0 else (div, mul)
     return divide(Round()(multiply(x, scale)), scale)

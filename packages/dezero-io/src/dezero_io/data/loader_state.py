@@ -41,7 +41,7 @@ def restore_generator(loader: DataLoader, state: dict[str, Any]) -> Epoch | None
         WeightsError: ``state`` does not fit the loader; see `DataLoader.load_state_dict`.
     """
     if not isinstance(state, dict) or any(x not in state for x in ("index", "iteration")):
-        given = f"the keys {sorted(state)}" if isinstance(state, dict) else type(state).__name__
+        given = f"the keys {list(state)}" if isinstance(state, dict) else type(state).__name__
         raise WeightsError(f"the state of a loader: got {given}; expected that of state_dict()")
     order, iteration = state["index"], int(state["iteration"])
     size = int(state["size"]) if "size" in state else len(order)

@@ -230,14 +230,18 @@ def output_sizes(
     else:
         listed = tuple(scale_factor) if is_sequence(scale_factor) else (scale_factor,) * n
         factors = [as_number("interpolate", "scale_factor", factor) for factor in listed]
-        if len(factors) != n or not all(0 < factor < math.inf for factor in factors):
+        if len(factors) != n or not all(0 < f * max(lengths) < math.inf for f in factors):
             raise ArgumentError(
-                f"interpolate: scale_factor {scale_factor}: expected a positive number, or {n}"
+                f"interpolate: scale_factor {scale_factor}: expected a positive finite number, "
+                f"or {n}"
             )
         sizes = tuple([int(length * f) for length, f in zip(lengths, factors, strict=True)])
         scales = [1 / factor for factor in factors]
-    if min(sizes) < 1:
-        raise ShapeError(f"interpolate: x {tuple(shape)} to {sizes}: expected at least one element")
+    if min(sizes) < 1 or max(sizes) >= 2**31:
+        raise ShapeError(
+            f"interpolate: x {tuple(shape)} to {sizes}: expected at least one element, and less "
+            "than 2**31 along each axis"
+        )
     return sizes, scales
 
 
