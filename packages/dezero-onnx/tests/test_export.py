@@ -116,6 +116,16 @@ def test_several_inputs_and_outputs(path: Path) -> None:
     assert report.outputs == {"y0": ("N", 2), "y1": ("2*N", 2), "y2": ("N", 2)}
 
 
+@pytest.mark.parametrize("lead", [(), (2,), (2, 3)])
+def test_attention_of_any_number_of_axes(path: Path, lead: tuple[int, ...]) -> None:
+    class Net(dezero.Model):
+        def forward(self, x: Any) -> Any:
+            return F.scaled_dot_product_attention(x, x, x, causal=True)
+
+    report = export_onnx(Net(), path, x=((*lead, 5, 4), F4))
+    assert report.outputs == {"y": (*lead, 5, 4)}
+
+
 def test_names_of_lengths_differ_from_keys_of_parameters(path: Path) -> None:
     class Repeated(L.Layer):
         def __init__(self) -> None:

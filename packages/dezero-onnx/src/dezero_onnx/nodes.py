@@ -188,8 +188,9 @@ def attention(
     causal: bool, scale: float, dropout: float, needs_workspace: bool,
 ) -> tuple[Var, None]:  # fmt: skip
     """Build attention from matmuls and a softmax; add a constant to mask later keys."""
-    order = (0, 1, 3, 2)
-    scores = op.mul(op.matmul(q, op.transpose(k, perm=order)), number(scale))
+    *others, last = range(len(shape_of(k)))
+    keys = op.transpose(k, perm=(*others[:-1], last, others[-1]))
+    scores = op.mul(op.matmul(q, keys), number(scale))
     if causal:
         T, S = shape_of(q)[-2], shape_of(k)[-2]
         hidden = np.triu(np.full((T, S), -np.inf, np.float32), k=1 + S - T)
