@@ -193,7 +193,7 @@ MISTAKES: list[Mistake] = [
     ("an optimizer without a model", lambda: optimizers.SGD().update(), RuntimeError,
      r"call setup\(model\) first"),
     *[(f"an optimizer of {name}", lambda x=x: optimizers.SGD(0.1).setup(x), TypeError,
-       r"SGD\.setup: .*; (write setup\(model\)|Parameter\(array\) makes one of an array)$")
+       r"SGD\.setup: .*; (write setup\(model\)|Parameter\(array\) makes one of an array, .*)$")
       for name, x in NO_MODELS.items()],
     *[(f"PyTorch's optimizer of {name}", lambda x=x: optimizers.SGD(x, 0.1), TypeError,
        r"SGD: the first argument is a number, got .*; write SGD\(...\).setup\(model\)$")

@@ -216,3 +216,11 @@ WRONG_GROUPS: list[tuple[type, Any, str]] = [
 def test_wrong_groups(error: type[Exception], call: Any, message: str) -> None:
     with pytest.raises(error, match=message):
         call(AdamW(0.1).setup(L0))
+
+
+@pytest.mark.parametrize("settings", [{"weight_decay": 0.0}, {"lr": 1}])
+def test_setup_refuses_settings_beside_parameters(settings: dict[str, float]) -> None:
+    layer = Linear(2, in_size=2)
+    (name,) = settings
+    with pytest.raises(ArgumentTypeError, match=rf"SGD.setup: {name} is of .*add_group\(params"):
+        SGD(0.1).setup([{"params": [layer.W], **settings}, {"params": [layer.b]}])

@@ -150,12 +150,7 @@ class Optimizer(Stateful):
         op = f"{type(self).__name__}.setup"
         require_tree(op, target, "write setup(model)")
         named_params(target)
-        for name, child in children(target) if kind_of(target) == CONTAINER else ():
-            if kind_of(child) in (NOTHING, WITHOUT_KEYS) and not callable(child):
-                raise ArgumentTypeError(
-                    f"{op}: {name} is of type {type(child).__name__}; expected a layer or a "
-                    "Parameter; Parameter(array) makes one of an array"
-                )
+        require_members(op, target)
         self.target = target
         return self
 
@@ -469,3 +464,15 @@ def batches_of(params: list[Parameter]) -> list[list[Parameter]]:
         device = backend_of(param.data).device(param.data)
         batches.setdefault((type(param.data), param.dtype, str(device)), []).append(param)
     return list(batches.values())
+
+
+def require_members(op: str, target: object) -> None:
+    """Raise `ArgumentTypeError` unless all values in lists and dictionaries are layers and such."""
+    for name, child in children(target) if kind_of(target) == CONTAINER else ():
+        require_members(op, child)
+        if kind_of(child) in (NOTHING, WITHOUT_KEYS) and not callable(child):
+            raise ArgumentTypeError(
+                f"{op}: {name} is of type {type(child).__name__}; expected a layer or a Parameter; "
+                "Parameter(array) makes one of an array, and add_group(params, lr=0.01) gives "
+                "parameters settings of their own"
+            )
