@@ -6,8 +6,14 @@ import numpy as np
 import pytest
 
 from dezero_core import Variable, no_grad
-from dezero_core.errors import ArgumentError, ArgumentTypeError, LabelError, ShapeError
-from dezero_core.extend import kernel_log
+from dezero_core.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    BackendMismatch,
+    LabelError,
+    ShapeError,
+)
+from dezero_core.extend import backend_of, kernel_log
 from dezero_nn import functions as F
 
 X = np.arange(6.0).reshape(2, 3)
@@ -203,3 +209,36 @@ def test_distances_of_zeros_and_huge_vectors() -> None:
 def test_probabilities_are_in_their_range(p: float, t: float, words: str, reduction: Any) -> None:
     with pytest.raises(ArgumentError, match=f"binary_cross_entropy: {words}"):
         F.binary_cross_entropy(np.array([0.5, p]), np.array([0, t]), reduction=reduction)
+
+
+LABELS, MATRIX = np.array([0, 1]), np.ones((2, 2))
+MIXED: list[tuple[str, Any]] = [
+    ("cross_entropy: t", lambda x: F.cross_entropy(x, LABELS)),
+    ("cross_entropy: weight", lambda x: F.cross_entropy(x, moved(LABELS, x), np.ones(2))),
+    ("nll_loss: t", lambda x: F.nll_loss(x, LABELS)),
+    ("accuracy: t", lambda x: F.accuracy(x, LABELS)),
+    ("rotary: positions", lambda x: F.rotary(x, LABELS)),
+    ("binary_cross_entropy: weight", lambda x: F.binary_cross_entropy(x * 0, x * 0, MATRIX)),
+    ("gaussian_nll_loss: var", lambda x: F.gaussian_nll_loss(x, x, MATRIX)),
+]
+
+
+def moved(host: Any, x: Any) -> Any:
+    """Return an array in the library of a Variable."""
+    return Variable(host).to(backend_of(x.data).name)
+
+
+@pytest.mark.parametrize(("argument", "call"), MIXED)
+def test_an_array_of_another_library_is_named(argument: str, call: Any, backend: str) -> None:
+    if backend == "numpy":
+        call(Variable(MATRIX))
+        return
+    message = f"^{argument} is an array of numpy, x of {backend}; expected one library; move"
+    with pytest.raises(BackendMismatch, match=message):
+        call(Variable(MATRIX).to(backend))
+
+
+def test_a_variance_may_be_a_number(backend: str) -> None:
+    x = Variable(np.array([0.0, 2.0])).to(backend)
+    y = F.gaussian_nll_loss(x, x * 0, 1.0).to("numpy")
+    assert float(y) == 1

@@ -20,7 +20,7 @@ from dezero_core.state import on_device_of
 from dezero_core.variable import AnyArray, Operand
 
 from .activation import log_softmax, softmax, subtract_maximum
-from .labels import is_label, one_hot, require_classes
+from .labels import is_label, one_hot, require_classes, require_library
 from .reductions import require_reduction
 
 IGNORED = -100
@@ -191,7 +191,9 @@ def class_axis(op: str, x: Variable, t: Variable, axis: int | None) -> int:
     Raises:
         ShapeError: ``x`` has no axes, or no such axis, or ``t`` has neither the shape of ``x`` nor
             that shape without the class axis.
+        BackendMismatch: ``x`` and ``t`` are arrays of different libraries.
     """
+    require_library(op, "t", t.data, x.data)
     shape, t_shape = tuple(x.shape), tuple(t.shape)
     if not shape:
         raise ShapeError(f"{op}: x {shape} has no axis of classes; expected (N, C, ...) or (C,)")
@@ -225,6 +227,7 @@ def class_weights(op: str, weight: Operand | None, rows: Variable) -> Array | No
     if weight is None:
         return None
     weights = as_variable(weight).data
+    require_library(op, "weight", weights, rows.data)
     if tuple(weights.shape) != (rows.shape[1],):
         raise ShapeError(
             f"{op}: weight {tuple(weights.shape)}: expected ({rows.shape[1]},), one for each class"

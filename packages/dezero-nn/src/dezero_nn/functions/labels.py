@@ -6,7 +6,13 @@ import math
 
 from dezero_core import get_array_module
 from dezero_core.dtypes import cast
-from dezero_core.errors import ArgumentError, LabelError, ShapeError, UnsupportedType
+from dezero_core.errors import (
+    ArgumentError,
+    BackendMismatch,
+    LabelError,
+    ShapeError,
+    UnsupportedType,
+)
 from dezero_core.extend import Array, backend_of, unwrap
 from dezero_core.variable import AnyArray
 
@@ -30,6 +36,16 @@ def require_classes(op: str, what: str, t: Array, count: int, of: str = "classes
     if lowest < 0 or highest >= count:
         wrong = lowest if lowest < 0 else highest
         raise LabelError(f"{op}: {what} {wrong} with {count} {of}; {what}s start at 0")
+
+
+def require_library(op: str, name: str, array: Array, x: Array) -> None:
+    """Raise `BackendMismatch` unless an argument ``array`` is of the same library as ``x``."""
+    given, expected = backend_of(array).name, backend_of(x).name
+    if given != expected:
+        raise BackendMismatch(
+            f"{op}: {name} is an array of {given}, x of {expected}; expected one library; move "
+            f"{name} with Variable({name}).to({expected!r})"
+        )
 
 
 def require_range(op: str, name: str, x: Array, highest: float = 1.0) -> None:

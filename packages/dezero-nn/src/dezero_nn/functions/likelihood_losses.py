@@ -130,9 +130,9 @@ def gaussian_nll_loss(
     """
     eps = as_positive("gaussian_nll_loss", "eps", eps)
     require_bool("gaussian_nll_loss", "full", full)
-    means, variances = as_variable(as_floating(x)), as_variable(var)
-    if means.ndim and tuple(variances.shape) == tuple(means.shape[:-1]):
-        variances = expand_dims(variances, -1)
+    means = as_variable(as_floating(x))
+    if means.ndim and getattr(var, "shape", None) == tuple(means.shape[:-1]):
+        var = expand_dims(as_variable(var), -1)
 
     def losses(x: Variable, t: Variable, var: Variable) -> Variable:
         least = clip(var, eps)
@@ -140,7 +140,7 @@ def gaussian_nll_loss(
         return y + 0.5 * math.log(2 * math.pi) if full else y
 
     samples = in_shape_of("gaussian_nll_loss", "t", t, means)
-    variances = in_shape_of("gaussian_nll_loss", "var", variances, means)
+    variances = in_shape_of("gaussian_nll_loss", "var", var, means)
     return loss_of_alike("gaussian_nll_loss", losses, reduction, means, samples, variances)
 
 

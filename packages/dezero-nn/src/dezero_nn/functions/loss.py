@@ -16,7 +16,7 @@ from dezero_core.state import on_device_of
 from dezero_core.variable import AnyArray, Operand
 
 from .activation import sigmoid, softmax
-from .labels import check_labels, is_label, one_hot, require_range
+from .labels import check_labels, is_label, one_hot, require_library, require_range
 from .reductions import in_shape_of, loss_of_alike
 
 
@@ -301,6 +301,7 @@ def accuracy(y: Operand, t: Operand) -> Variable:
     """
     scores, labels = as_variable(y).data, as_variable(t).data
     check_labels("accuracy", scores, labels)
+    require_library("accuracy", "t", labels, scores)
     xp = get_array_module(scores)
     with on_device_of(scores, labels):
         hits = xp.argmax(scores, axis=1) == xp.reshape(cast(labels, xp.int64), (scores.shape[0],))

@@ -11,8 +11,11 @@ from dezero_core.arguments import as_number
 from dezero_core.diagnosis import broadcast_shape
 from dezero_core.dtypes import as_floating, call_widened
 from dezero_core.errors import ArgumentError, ShapeError
+from dezero_core.extend import backend_of
 from dezero_core.functions import astype, broadcast_to, mean, sum
 from dezero_core.variable import Operand
+
+from .labels import require_library
 
 REDUCTIONS = "mean", "sum", "none"
 """The values of the argument ``reduction`` of a loss."""
@@ -86,8 +89,12 @@ def in_shape_of(op: str, name: str, value: Operand, x: Variable) -> Variable:
 
     Raises:
         ShapeError: ``value`` does not broadcast to ``x``.
+        BackendMismatch: ``value`` and ``x`` are arrays of different libraries.
     """
+    if isinstance(value, int | float):
+        value = backend_of(x.data).scalar_like(value, x.data)
     array = as_variable(value)
+    require_library(op, name, array.data, x.data)
     if broadcast_shape(array.shape, x.shape) != tuple(x.shape):
         raise ShapeError(
             f"{op}: {name} {tuple(array.shape)} does not broadcast to x {tuple(x.shape)}"

@@ -14,6 +14,8 @@ from dezero_core.extend import Array, backend_of
 from dezero_core.hints import hinted
 from dezero_core.variable import AnyArray, Operand
 
+from .labels import require_library
+
 
 class Rotary(Function):
     """(a, b) becomes (a cos - b sin, b cos + a sin);  dL/dx = gy rotated by the negative angles.
@@ -71,6 +73,7 @@ def rotary(
         raise ArgumentError(f"rotary: base {base} is not above 0")
     backend = backend_of(x.data)
     at = backend.arange(x.shape[-2], x.data) if positions is None else as_variable(positions).data
+    require_library("rotary", "positions", at, x.data)
     if broadcast_shape(at.shape, x.shape[:-1]) != x.shape[:-1]:
         raise ShapeError(f"rotary: positions {at.shape} do not broadcast to {x.shape[:-1]}")
     return call_widened(partial(rotate, at=at, base=base, interleaved=interleaved), x)
