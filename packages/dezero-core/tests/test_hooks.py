@@ -257,7 +257,7 @@ BROKEN = [
     (raises_before, "raised ValueError: no luck"),
     (raises_after, "raised ValueError: no luck"),
     (never_yields, "its wrapper did not yield"),
-    (yields_twice, "a wrapper yields once"),
+    (yields_twice, "a wrapper must yield exactly once"),
     (forgets_to_return, "its wrapper returned NoneType; expected a list"),
     (returns_nonsense, "its wrapper returned int; expected a list"),
     (raises_later, "raised ValueError: no luck"),

@@ -121,7 +121,7 @@ def test_a_replaced_plateau_cannot_be_stepped() -> None:
     plateau = ReduceLROnPlateau(optimizer)
     plateau.step(1.0)
     ExponentialDecay(optimizer, 0.5)
-    with pytest.raises(CallError, match="has replaced it"):
+    with pytest.raises(CallError, match="has replaced this one"):
         plateau.step(2.0)
     assert plateau.best == 1.0 and plateau.t == 1
 

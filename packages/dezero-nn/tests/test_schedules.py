@@ -120,7 +120,7 @@ def test_a_warm_up_steps_the_schedule_in_it() -> None:
     inner = CosineDecay(optimizer, 2)
     outer = WarmUp(optimizer, 2, then=inner)
     assert rates(outer, 5) == [0.5, 1.0, 1.0, 0.5, 0.0]
-    with pytest.raises(CallError, match=r"CosineDecay.step\(\): it is part of a WarmUp"):
+    with pytest.raises(CallError, match=r"CosineDecay.step\(\): this schedule is part of a WarmUp"):
         inner.step()
     with pytest.raises(ArgumentError, match="then is a schedule of another optimizer"):
         WarmUp(SGD(), 2, then=CosineDecay(SGD(), 2))
@@ -213,7 +213,7 @@ def test_loading_a_checkpoint_of_an_earlier_phase() -> None:
     second = stepped(WarmUp(optimizer, 4), 2)
     first.load_state_dict(state)
     assert rates(first, 3) == [0.1, 0.01, 0.001]
-    with pytest.raises(CallError, match="has replaced it"):
+    with pytest.raises(CallError, match="has replaced this one"):
         second.step()
 
 

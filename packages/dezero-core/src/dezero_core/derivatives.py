@@ -200,7 +200,9 @@ def jvp(function: Callable[..., Variable], x: Any, v: Any) -> tuple[Variable, Va
     """
     xs, vs = [value if isinstance(value, tuple) else (value,) for value in (x, v)]
     if len(xs) != len(vs):
-        raise ArgumentError(f"jvp: got {len(xs)} points and {len(vs)} directions; pass as many")
+        raise ArgumentError(
+            f"jvp: got {len(xs)} points and {len(vs)} directions; pass equal numbers"
+        )
     xs, vs = tuple(map(requiring_grad, xs)), tuple(map(as_variable, vs))
     for a, b in zip(xs, vs, strict=True):
         if a.shape != b.shape:

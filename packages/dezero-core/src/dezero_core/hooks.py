@@ -258,4 +258,4 @@ def finish(resume: Callable[[], Any]) -> Any:
         resume()
     except StopIteration as end:
         return end.value
-    raise PluginError("a wrapper yields once")
+    raise PluginError("a wrapper must yield exactly once")

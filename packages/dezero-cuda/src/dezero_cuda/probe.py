@@ -74,5 +74,5 @@ def require_device() -> None:
     error_type = MissingPackage if find_spec("cupy") is None else DeviceError
     raise error_type(
         f"backend 'cuda': dezero-cuda is installed, but no GPU can be used: {reason}. "
-        "What is on the CPU stays there. `python -m dezero_cuda` prints a diagnosis."
+        "Arrays on the CPU are not moved. `python -m dezero_cuda` prints a diagnosis."
     )

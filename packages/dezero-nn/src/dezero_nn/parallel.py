@@ -74,7 +74,7 @@ def set_num_threads(n: int) -> None:
     """
     global _chosen
     if n < 1:
-        raise ArgumentError(f"set_num_threads: {n} is less than 1")
+        raise ArgumentError(f"set_num_threads: {n} is less than 1; expected the number of threads")
     _chosen = n
 
 

@@ -88,7 +88,8 @@ def order_of(sampler: Sampler, size: int) -> NDArray[Any]:
     outside = order[(order < 0) | (order >= size)]
     if len(outside):
         raise ArgumentError(
-            f"DataLoader: the sampler yielded {outside[0]}, the dataset has {size} examples"
+            f"DataLoader: the sampler yielded {outside[0]}, the dataset has {size} examples; "
+            f"expected indices from 0 to {size - 1}"
         )
     return order.astype(np.int64)
 

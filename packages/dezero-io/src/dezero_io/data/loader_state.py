@@ -48,7 +48,10 @@ def restore_generator(loader: DataLoader, state: dict[str, Any]) -> Epoch | None
     expected = loader._share.batch_size(loader.batch_size)
     batch_size = int(state.get("batch_size", expected))  # missing in old checkpoints
     if size != loader.data_size:
-        raise WeightsError(f"the saved order has {size} examples, the dataset {loader.data_size}")
+        raise WeightsError(
+            f"the saved order has {size} examples, the dataset {loader.data_size}; expected the "
+            "dataset of the checkpoint"
+        )
     if iteration > 0 and batch_size != expected:
         raise WeightsError(
             f"the checkpoint is inside a pass with batch_size {batch_size}, the loader's "
@@ -57,7 +60,10 @@ def restore_generator(loader: DataLoader, state: dict[str, Any]) -> Epoch | None
     if iteration < 0 or not (order is None or is_order_for(loader, order)):
         raise WeightsError("the order of the examples is damaged")
     if (state["generator"] is None) != (loader.generator is None):
-        raise WeightsError("only one of the saved loader and this loader has its own generator")
+        raise WeightsError(
+            "only one of the saved loader and this loader has its own generator; create the loader "
+            "with the same arguments as the saved one"
+        )
     if loader.generator is not None:
         set_state(loader.generator.bit_generator, state["generator"])
     if order is None:

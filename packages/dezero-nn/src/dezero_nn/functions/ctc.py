@@ -84,7 +84,10 @@ def ctc_loss(
     counts = lengths_of("target_lengths", target_lengths, n, 0)
     blank = as_integer("ctc_loss", "blank", blank, 0)
     if blank >= steps[-1]:
-        raise ArgumentError(f"ctc_loss: blank {blank} with {steps[-1]} classes")
+        raise ArgumentError(
+            f"ctc_loss: blank {blank} with {steps[-1]} classes; expected a class from 0 to "
+            f"{steps[-1] - 1}"
+        )
     states = states_of(as_variable(targets).data, counts, steps[-1], blank)
     batch = x if is_batch else reshape(x, (steps[0], 1, steps[1]))
     losses = call_widened(lambda x: alignment_losses(x, states, lengths, counts), batch)

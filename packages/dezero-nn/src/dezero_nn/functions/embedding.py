@@ -65,5 +65,8 @@ def require_row(op: str, padding_idx: int, rows: int) -> int:
     """Return ``padding_idx`` as an index that is not negative."""
     index = as_integer(op, "padding_idx", padding_idx)
     if not -rows <= index < rows:
-        raise ArgumentError(f"{op}: padding_idx {index} with {rows} rows in the table")
+        raise ArgumentError(
+            f"{op}: padding_idx {index} with {rows} rows in the table; expected an index in "
+            f"[{-rows}, {rows}), or None"
+        )
     return index % rows

@@ -106,7 +106,8 @@ class Schedule:
         require_no_recording(f"{type(self).__name__}.step()", "call it after the captured step")
         if self._number is None:
             raise CallError(
-                f"{type(self).__name__}.step(): it is part of a WarmUp; step only the WarmUp"
+                f"{type(self).__name__}.step(): this schedule is part of a WarmUp; step only the "
+                "WarmUp"
             )
         self._require_running("step()")
         self.t += 1
@@ -175,8 +176,9 @@ class Schedule:
         """Raise `CallError` if a later schedule has replaced this one."""
         if self._is_over():
             raise CallError(
-                f"{type(self).__name__}.{what}: a later schedule of the optimizer has replaced it; "
-                "step that one, or make schedules that run side by side before the first step"
+                f"{type(self).__name__}.{what}: a later schedule of the optimizer has replaced "
+                "this one; step the later schedule, or make schedules that run side by side before "
+                "the first step"
             )
 
 

@@ -66,7 +66,10 @@ class Subset(DatasetPart):
             )
         outside = self.indices[(self.indices < -size) | (self.indices >= size)]
         if len(outside):
-            raise ArgumentError(f"Subset: index {outside[0]}, the dataset has {size} examples")
+            raise ArgumentError(
+                f"Subset: index {outside[0]}, the dataset has {size} examples; expected indices in "
+                f"[{-size}, {size})"
+            )
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -195,7 +198,8 @@ def random_split(
             sizes[i % len(sizes)] += 1
     if sum(sizes) != size:
         raise ArgumentError(
-            f"random_split: lengths {sizes} add up to {sum(sizes)}, the dataset has {size} examples"
+            f"random_split: lengths {sizes} add up to {sum(sizes)}, the dataset has {size} "
+            f"examples; expected lengths that add up to {size}, or fractions that add up to 1"
         )
     order = (generator or default_generator()).permutation(size)
     ends = np.cumsum([0, *sizes])
