@@ -106,9 +106,9 @@ def test_half_precision_is_rounded_to_decimals_without_overflow() -> None:
 
 
 def test_wrong_arguments_are_explained() -> None:
-    for dtype, limit in (("float16", 38), ("float32", 38), ("float64", 308)):
-        with pytest.raises(ArgumentError, match=f"round: .* expected from -{limit} to {limit}"):
-            F.round(np.ones(2, dtype), -limit - 1)
+    for dtype in ("float16", "float32"):
+        with pytest.raises(ArgumentError, match="round: decimals -39, .*: expected from -38 to 38"):
+            F.round(np.ones(2, dtype), -39)
     with pytest.raises(ArgumentTypeError, match=r"round: decimals 1.5 \(float\): expected an int"):
         F.round(np.ones(2), 1.5)  # type: ignore[arg-type]
     with pytest.raises(ShapeError, match=r"Remainder: shapes \(2,\) and \(3,\) do not broadcast"):

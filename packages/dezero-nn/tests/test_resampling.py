@@ -154,7 +154,7 @@ def test_pixel_unshuffle_is_the_inverse_of_pixel_shuffle() -> None:
         (lambda: F.interpolate(X2, scale_factor=math.inf), "inf: expected a positive finite"),
         (lambda: F.interpolate(X2, scale_factor=1e308), "1e.308: expected a positive finite"),
         (lambda: F.interpolate(X2, scale_factor=1e300), r"less than 2\*\*31 along each axis"),
-        (lambda: F.interpolate(X2, 2**70), r"less than 2\*\*31 along each axis"),
+        (lambda: F.interpolate(X2, 2**40), r"less than 2\*\*31 along each axis"),
         (lambda: F.interpolate(X2, scale_factor=(1, 2, 3)), "positive finite number, or 2"),
         (lambda: F.interpolate(X2, 0), "expected at least one element"),
         (lambda: F.interpolate(X1[0], 2), r"interpolate: x \(2, 5\): expected \(N, C, L\)"),

@@ -87,10 +87,9 @@ def round(x: Operand, decimals: int = 0) -> Variable:
             hundreds, ... Of two nearest multiples, the one with an even last digit is returned.
 
     Raises:
-        ArgumentError: ``10**abs(decimals)`` is above the range of the dtype: more than 38 places in
-            single and half precision, more than 308 in float64.
+        ArgumentError: ``decimals`` is not in [-308, 308], or for single and half precision not in
+            [-38, 38]: no number of the dtype, or of float32, holds ``10**abs(decimals)``.
         ArgumentTypeError: ``decimals`` is not an integer.
-        ArgumentError: ``decimals`` is not in [-308, 308]: no float holds ``10**decimals``.
     """
     decimals = as_integer("round", "decimals", decimals, -308, 308)
     if decimals == 0:
