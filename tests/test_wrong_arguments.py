@@ -14,7 +14,7 @@ import dezero.functions as F
 import dezero.layers as L
 import dezero.optimizers as O
 from dezero import transforms
-from dezero.models import GPT
+from dezero.models import CNN, GPT, MLP
 from dezero_core.errors import ArgumentError, ArgumentTypeError, DezeroError
 
 X = np.ones((2, 4), dtype="float32")
@@ -143,6 +143,14 @@ EXPLAINED: list[tuple[Callable[[], object], str]] = [
     (lambda: F.interpolate(IMAGES, None, np.nan), "interpolate: scale_factor nan: expected"),
     (lambda: F.topk(X, X), r"topk: k array\(.{,30} \(ndarray\): expected an integer$"),
     (lambda: L.RNN(3, nonlinearity=X), "RNN: nonlinearity .*; expected 'tanh' or 'relu'"),
+    (lambda: L.LSTM(3, in_size="4"), "LSTM: in_size '4'"),
+    (lambda: L.Linear(3, dtype=[X]), "Linear: dtype .*; expected a floating dtype"),
+    (lambda: MLP((3, 2), in_size=0), "MLP: in_size 0 is below 1"),
+    (lambda: CNN(10, channels=()), r"CNN: channels .*\(32, 64\)"),
+    (lambda: CNN(None), "CNN: out_size None"),
+    (lambda: dezero.datasets.Spiral(train="no"), "Spiral: train is 'no'"),
+    (lambda: O.LBFGS(line_search_fn=X), "LBFGS: line_search_fn is"),
+    (lambda: dezero.initializers.ones(X), "ones: param is of type ndarray"),
     (lambda: L.Conv2d(3, 3, groups=0), "Conv2d: groups 0 is below 1"),
     (lambda: L.LayerNorm(-1), "LayerNorm: shape -1 is below 0"),
     (lambda: L.Embedding(3, 4, generator=0), "Embedding: generator 0 .*random generator"),

@@ -97,7 +97,7 @@ MATRIX = Parameter(np.zeros((3, 2)), name="W")
 WRONG_CALLS: list[tuple[Any, str]] = [
     (lambda: I.normal(np.zeros(3)), "normal: param is of type ndarray; expected a Parameter"),
     (lambda: I.normal(Linear(3)), "param is of type Linear; expected a Parameter, such as layer.W"),
-    (lambda: I.zeros(Linear(3).W), "constant: the parameter 'W' has no data yet; pass the input"),
+    (lambda: I.zeros(Linear(3).W), "zeros: the parameter 'W' has no data yet; pass the input"),
     (lambda: I.kaiming_normal(Conv2d(3, 3).W), "'W' has no data yet"),
     (lambda: I.xavier_uniform(VECTOR), r"'b' has shape \(3,\); expected at least two axes"),
     (lambda: I.orthogonal(VECTOR), "orthogonal: .*expected at least two axes"),

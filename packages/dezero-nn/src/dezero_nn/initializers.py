@@ -217,19 +217,22 @@ def constant(param: Parameter, value: float) -> Parameter:
         ArgumentError: ``param`` is not a Parameter or has no data, or ``value`` is not finite.
     """
     (number,) = numbers("constant", value=value)
-    return draw_parameter(
-        "constant", param, lambda draw, shape: draw.random(shape) * 0 + number, None
-    )
+    return fill("constant", param, number)
+
+
+def fill(op: str, param: Parameter, number: float) -> Parameter:
+    """Set every element of a Parameter to ``number``; errors name the function ``op``."""
+    return draw_parameter(op, param, lambda draw, shape: draw.random(shape) * 0 + number, None)
 
 
 def zeros(param: Parameter) -> Parameter:
     """Set every element of a Parameter to 0; return the Parameter."""
-    return constant(param, 0.0)
+    return fill("zeros", param, 0.0)
 
 
 def ones(param: Parameter) -> Parameter:
     """Set every element of a Parameter to 1; return the Parameter."""
-    return constant(param, 1.0)
+    return fill("ones", param, 1.0)
 
 
 def xavier_uniform(param: Parameter, gain: float = 1.0, *, generator: Any = None) -> Parameter:

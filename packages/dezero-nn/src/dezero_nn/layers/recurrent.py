@@ -7,6 +7,7 @@ from functools import partial
 from reprlib import repr as shortened
 
 from dezero_core import Variable, as_variable
+from dezero_core.arguments import as_integer
 from dezero_core.dtypes import as_floating
 from dezero_core.errors import ArgumentError
 from dezero_core.extend import backend_of
@@ -265,6 +266,8 @@ def are_linear(gates: list[Linear], bias: bool) -> bool:
 def from_input(gates: int, layer: Recurrent, in_size: int | None) -> list[Linear]:
     """Create the `Linear` layers from the input to the gates."""
     size, nobias, dtype = layer.hidden_size, layer.nobias, layer.dtype
+    if in_size is not None:
+        as_integer(type(layer).__name__, "in_size", in_size, 1)
     return [Linear(size, nobias=nobias, dtype=dtype, in_size=in_size) for _ in range(gates)]
 
 

@@ -81,7 +81,7 @@ def parameter_dtype(owner: str, dtype: object) -> str:
     try:
         resolved = backend.dtype({"float": "float64"}.get(name, name))
         is_real = is_floating(resolved, backend)
-    except (AttributeError, TypeError):
+    except (AttributeError, TypeError, ValueError):
         is_real = False
     if not is_real:
         raise ArgumentError(f"{owner}: dtype {name!r}; expected a floating dtype such as float32")

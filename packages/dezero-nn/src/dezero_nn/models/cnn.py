@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from dezero_core import Variable
+from dezero_core.arguments import as_integer
 from dezero_core.errors import ArgumentError
 from dezero_core.functions import flatten
 from dezero_core.variable import Operand
@@ -40,8 +39,10 @@ class CNN(Model):
         dropout_ratio: float = 0.25,
     ) -> None:
         require_ratio("CNN", dropout_ratio)
-        if not isinstance(channels, Sequence):
+        if not isinstance(channels, list | tuple) or len(channels) != 2:
             raise ArgumentError(f"CNN: channels must be a pair such as (32, 64), got {channels!r}")
+        as_integer("CNN", "out_size", out_size, 0)
+        as_integer("CNN", "hidden_size", hidden_size, 0)
         self.dropout_ratio = dropout_ratio
         self.conv0, self.conv1 = Conv2d(channels[0], 3), Conv2d(channels[1], 3)
         self.fc0, self.fc1 = Linear(hidden_size), Linear(out_size)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from dezero_core import Variable
-from dezero_core.arguments import as_integers
+from dezero_core.arguments import as_integer, as_integers
 from dezero_core.errors import ArgumentError
 from dezero_core.variable import Operand
 
@@ -44,6 +44,8 @@ class MLP(Layered):
             )
         self.activation = activation
         out_sizes = as_integers("MLP", "fc_output_sizes", fc_output_sizes)
+        if in_size is not None:
+            as_integer("MLP", "in_size", in_size, 1)
         in_sizes = [in_size, *(None if in_size is None else size for size in out_sizes[:-1])]
         sizes = zip(out_sizes, in_sizes, strict=False)
         super().__init__([Linear(out_size, in_size=in_size) for out_size, in_size in sizes])

@@ -73,7 +73,9 @@ class LBFGS(Optimizer):
         self.lr, self.max_iter = lr, as_integer("LBFGS", "max_iter", max_iter, minimum=1)
         self.tolerance_grad, self.tolerance_change = tolerance_grad, tolerance_change
         self.history_size = as_integer("LBFGS", "history_size", history_size, minimum=1)
-        if line_search_fn not in LINE_SEARCHES:
+        if not (line_search_fn is None or isinstance(line_search_fn, str)) or (
+            line_search_fn not in LINE_SEARCHES
+        ):
             raise ArgumentError(
                 f"LBFGS: line_search_fn is {line_search_fn!r}; expected 'strong_wolfe' or None"
             )

@@ -53,7 +53,7 @@ class ReduceLROnPlateau(Schedule):
         cooldown: int = 0,
         lowest: float = 0.0,
     ) -> None:
-        if mode not in ("min", "max"):
+        if not isinstance(mode, str) or mode not in ("min", "max"):
             raise ArgumentError(f"ReduceLROnPlateau: mode is {mode!r}; expected 'min' or 'max'")
         self.mode, self.gamma, self.threshold, self.lowest = mode, gamma, threshold, lowest
         self.patience = as_integer("ReduceLROnPlateau", "patience", patience, minimum=0)

@@ -14,7 +14,7 @@ from dezero_core.hints import hinted
 
 from ..collation import collate, examples_of
 from ..host_arrays import host_array, is_table, rows
-from ..loader_arguments import require_function
+from ..loader_arguments import as_bool, require_function
 from ..transforms.arrays import apply_to_batch
 
 
@@ -50,7 +50,7 @@ class Dataset:
         transform: Callable[[Any], Any] | None = None,
         target_transform: Callable[[Any], Any] | None = None,
     ) -> None:
-        self.train = train
+        self.train = as_bool(type(self).__name__, "train", train)
         require_function(type(self).__name__, "transform", transform)
         require_function(type(self).__name__, "target_transform", target_transform)
         self.transform, self.target_transform = transform, target_transform
