@@ -77,7 +77,6 @@ def test_an_unknown_engine_is_an_error(plug: Any, monkeypatch: Any) -> None:
     [
         ({"name": "auto"}, "name is 'auto'"),
         ({"name": 3}, "name is 3; choose another name"),
-        ({"make": None}, "'test': make is None; expected a function"),
         ({"arrays": (3,)}, r"arrays is \(3,\); expected a tuple"),
         ({"arrays": "numpy:ndarray"}, "arrays is 'numpy:ndarray'; expected a tuple"),
     ],

@@ -53,8 +53,15 @@ def types_of(name: str) -> tuple[str, ...]:
     )
 
 
+class Owned(SimpleNamespace):
+    """A function with the name of its owner."""
+
+    def __call__(self) -> None:
+        """Do nothing."""
+
+
 def kernel(owner: str, priority: int = 0) -> Kernel:
-    return Kernel("test op", "numpy", SimpleNamespace(owner=owner), priority=priority)  # type: ignore[arg-type]
+    return Kernel("test op", "numpy", Owned(owner=owner), priority=priority)
 
 
 def test_a_wrapper_is_called_once_around_all(add: Add) -> None:

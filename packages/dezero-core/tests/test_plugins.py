@@ -1,6 +1,7 @@
 """Check that plugins that fail are recorded, warned about once, and stop nothing else."""
 
 import math
+import sys
 import time
 from types import SimpleNamespace
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import pluggy
 import pytest
 
-from dezero_core.backends.kernels import kernels_for
+from dezero_core.backends.kernels import all_kernels, kernels_for
 from dezero_core.errors import (
     OUR_PLUGINS,
     DataMissing,
@@ -20,6 +21,9 @@ from dezero_core.errors import (
 from dezero_core.extend import (
     ArrayBackend,
     BackendSpec,
+    CommunicatorSpec,
+    Kernel,
+    WeightFormat,
     backend_names,
     get_backend,
     hookimpl,
@@ -27,6 +31,7 @@ from dezero_core.extend import (
 )
 from dezero_core.hookspecs import DEZERO_API
 from dezero_core.plugins import Plugins
+from dezero_core.state import communicators, format_for, registered_formats
 
 
 class Entry:
@@ -50,6 +55,74 @@ def scanned(monkeypatch: pytest.MonkeyPatch, *entries: Entry) -> Plugins:
 def loaded(found: Plugins) -> list[str]:
     """Return the names of the loaded plugins, first registered first."""
     return [name for name, _ in found._manager.list_name_plugin()]
+
+
+TYPES = ("thin:Array",)
+
+
+@pytest.mark.parametrize(
+    ("hook", "make", "message"),
+    [
+        (
+            "backends",
+            lambda: BackendSpec(["x"], TYPES, list),
+            r"BackendSpec: name is \['x'\]; .* str",
+        ),
+        ("backends", lambda: BackendSpec("x", TYPES, 5), "factory is 5; expected Callable"),
+        ("backends", lambda: BackendSpec("x", (1, None), list), r"array_types is \(1, None\); exp"),
+        ("kernels", lambda: Kernel(["relu"], "numpy", list), r"Kernel: op is \['relu'\]; expected"),
+        (
+            "kernels",
+            lambda: Kernel("r", "numpy", list, priority="a"),
+            "priority is 'a'; expected int",
+        ),
+        (
+            "weight_formats",
+            lambda: WeightFormat([".x"], list, list),
+            r"suffix is \['.x'\]; expected",
+        ),
+        (
+            "weight_formats",
+            lambda: WeightFormat(".x", None, list),
+            "write is None; expected Callable",
+        ),
+        ("weight_formats", lambda: WeightFormat(".x", list, list, needs="a"), "needs is 'a'; exp"),
+        (
+            "communicators",
+            lambda: CommunicatorSpec("x", 2, list),
+            "launched is 2; expected Callable",
+        ),
+    ],
+)
+def test_fields_of_the_wrong_type_leave_a_plugin_out(
+    plug: Any, hook: str, make: Any, message: str
+) -> None:
+    name = plug(**{f"dezero_{hook}": lambda: [make()]})
+    catalogs = {"backends": backend_names, "kernels": all_kernels}
+    catalogs |= {"weight_formats": registered_formats, "communicators": communicators}
+    with pytest.warns(PluginWarning, match=f"{name!r} of a test 1.0 is left out: .*{message}"):
+        registered = catalogs[hook]()
+    assert registered, "the objects of the other plugins"
+
+
+def test_a_backend_is_made_once(plug: Any) -> None:
+    """A hook that makes a new function at each call still has one backend."""
+    plug(dezero_backends=lambda: [BackendSpec("thin", TYPES, lambda: ArrayBackend(math))])
+    backend = get_backend("thin")
+    plug(dezero_backends=lambda: iter([BackendSpec("other", ("other:A",), list)]))  # read anew
+    assert get_backend("thin") is backend and "other" in backend_names()
+
+
+def test_a_factory_that_ends_the_program_is_an_error(plug: Any) -> None:
+    plug(dezero_backends=lambda: [BackendSpec("thin", TYPES, lambda: sys.exit(4))])
+    with pytest.raises(PluginError, match="backend 'thin': its factory raised SystemExit: 4"):
+        get_backend("thin")
+
+
+@pytest.mark.parametrize("suffix", [".THIN", "thin"])
+def test_suffixes_are_compared_without_case_and_dot(plug: Any, suffix: str) -> None:
+    plug(dezero_weight_formats=lambda: [WeightFormat(suffix, list, list)])
+    assert format_for("w.thin")[1].suffix == suffix
 
 
 class Good:

@@ -91,8 +91,8 @@ class CommunicatorSpec:
             with the highest priority (default 0).
 
     Raises:
-        ArgumentError: ``name`` is ``"auto"``, empty or not a string, ``launched`` or ``make`` is
-            not callable, or ``arrays`` is not a tuple of ``"module:Class"``.
+        ArgumentError: ``name`` is ``"auto"``, empty or not a string, or ``arrays`` is not a tuple
+            of ``"module:Class"``.
     """
 
     name: str
@@ -104,11 +104,6 @@ class CommunicatorSpec:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or self.name in ("", "auto"):
             raise ArgumentError(f"CommunicatorSpec: name is {self.name!r}; choose another name")
-        for what in ("launched", "make"):
-            if not callable(given := getattr(self, what)):
-                raise ArgumentError(
-                    f"CommunicatorSpec {self.name!r}: {what} is {given!r}; expected a function"
-                )
         arrays = self.arrays if isinstance(self.arrays, tuple) else (None,)
         if not all(isinstance(t, str) and t.count(":") == 1 for t in arrays):
             raise ArgumentError(

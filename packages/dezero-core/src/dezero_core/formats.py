@@ -98,7 +98,7 @@ class WeightFormat:
 
 
 _formats: Catalog[WeightFormat] = Catalog(
-    "dezero_weight_formats", WeightFormat, lambda f: [f.suffix]
+    "dezero_weight_formats", WeightFormat, lambda f: ["." + f.suffix.lower().lstrip(".")]
 )
 
 

@@ -106,7 +106,7 @@ def call_plugin(function: Callable[[], T], what: str, error_type: type[DezeroErr
         return function()
     except DezeroError:
         raise
-    except Exception as error:
+    except PLUGIN_ERRORS as error:
         raise error_type(f"{what} raised {type(error).__name__}: {error}") from error
 
 
@@ -171,16 +171,18 @@ class Guard:
         self.fail(f"{self.hook} raised {type(error).__name__}: {error}")
 
     def implementation(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Wrap an implementation that is not a hook wrapper."""
+        """Wrap an implementation that is not a hook wrapper; call it until it returns objects."""
+        known: list[Any] = []
 
         @wraps(function)
         def call(*arguments: object, **keywords: object) -> Any:
             try:
-                result = function(*arguments, **keywords)
+                result = known or function(*arguments, **keywords)
                 if not self.is_list:
                     return result
                 if isinstance(result, Iterable):
-                    return self.record(list(result))
+                    known[:] = result
+                    return self.record(list(known))
             except DataMissing as error:
                 if not self.is_list:
                     raise  # the plugin knows the requested file, but cannot get it

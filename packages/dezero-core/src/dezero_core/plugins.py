@@ -11,7 +11,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from threading import RLock
 from time import thread_time
@@ -31,6 +31,9 @@ T = TypeVar("T")
 
 SLOW = 1.0
 """Seconds of CPU time that a third-party plugin may take to import without a warning."""
+
+FIELD_TYPES: dict[str, type] = {"str": str, "int": int, "Callable": Callable}  # type: ignore
+"""The classes of the fields of registered objects, by the first word of the annotation."""
 
 
 @dataclass(frozen=True)
@@ -143,8 +146,7 @@ class Plugins:
     def _load(self, entry: EntryPoint) -> None:
         dist = entry.dist
         distribution = f"{dist.name} {dist.version}" if dist else "an unknown distribution"
-        blocked = _blocked_by_environment(entry)
-        if blocked:
+        if blocked := _blocked_by_environment(entry):
             key = distribution if entry.name in self._status else entry.name
             self._status[key] = PluginStatus(entry.name, distribution, "blocked", blocked)
             return
@@ -314,8 +316,7 @@ class Catalog(Generic[T]):
         objects = plugins.call(self._hook)
         self._found, self._owner = {}, {}
         for item, plugin in objects:
-            refusal = self._refusal(item)
-            if refusal:
+            if refusal := self._refusal(item):
                 plugins.fail(plugin, f"{self._hook}: {refusal}")
                 continue
             for key in self._keys(item):
@@ -324,6 +325,10 @@ class Catalog(Generic[T]):
     def _refusal(self, item: object) -> str:
         if not isinstance(item, self._kind):
             return f"expected {self._kind.__name__} objects, got {type(item).__name__}"
+        for x in fields(item):  # type: ignore[arg-type]
+            given, expected = getattr(item, x.name), FIELD_TYPES.get(x.type.partition("[")[0])
+            if expected and not isinstance(given, expected) and given is not x.default:
+                return f"{self._kind.__name__}: {x.name} is {given!r}; expected {expected.__name__}"
         held = [(key, self._found.get(key)) for key in self._keys(item)]
         taken = [key for key, other in held if other is not None and self._clash(item, other)]
         return f"{taken[0]!r} is taken by plugin {self._owner[taken[0]]!r}" if taken else ""

@@ -109,7 +109,7 @@ class BackendSpec:
     def __post_init__(self) -> None:
         """Raise `ArgumentError` for array types that are not a tuple of ``"module:Class"``."""
         types = self.array_types
-        if not isinstance(types, tuple) or not all(t.count(":") == 1 for t in types):
+        if not isinstance(types, tuple) or not all(str(t).count(":") == 1 for t in types):
             raise ArgumentError(
                 f"BackendSpec {self.name!r}: array_types is {types!r}; expected a tuple such as "
                 '("module:Class",), from __module__ and __qualname__ of each class'

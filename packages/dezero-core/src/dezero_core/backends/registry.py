@@ -134,8 +134,7 @@ def _create_backend(spec: BackendSpec) -> ArrayBackend:
     """Return the backend of ``spec``; all threads get the same object."""
     with plugins.lock:
         if spec not in _made:
-            unknown = spec.capabilities - CAPABILITIES
-            if unknown:
+            if unknown := spec.capabilities - CAPABILITIES:
                 raise UnknownName(
                     f"backend {spec.name!r} declares {sorted(unknown)}: expected capabilities "
                     f"from {', '.join(sorted(CAPABILITIES))}"

@@ -70,7 +70,10 @@ def show(title: str, rows: Rows) -> None:
 def formats() -> Iterator[tuple[str, str]]:
     """Yield every file format with its plugin, or with the package that must be installed."""
     for file_format, plugin in registered_formats():
-        needs = file_format.needs() if file_format.needs else ""
+        try:
+            needs = file_format.needs() if file_format.needs else ""
+        except Exception as error:  # a plugin may raise any error
+            needs = f"not usable: {type(error).__name__}: {error}"
         yield file_format.suffix, needs or plugin
 
 
