@@ -45,7 +45,6 @@ def where(condition: Operand, x0: Operand, x1: Operand) -> Variable:
     return Where()(unwrap(condition), x0, x1)
 
 
-@hinted
 def masked_fill(x: Operand, mask: Operand, value: Operand) -> Variable:
     """Return ``x`` with the elements where ``mask`` is true replaced by ``value``.
 
