@@ -105,8 +105,7 @@ class Plugins:
             self._status[name] = PluginStatus(name, distribution, state, reason)
             self._changed()
         for problem in hooks.left_out:
-            message = f"plugin {name!r} of {distribution}: {problem}"
-            warnings.warn(message, PluginWarning, stacklevel=2)
+            warnings.warn(f"plugin {name!r} of {distribution}: {problem}", PluginWarning, 2)
 
     def unregister(self, name: str) -> None:
         """Remove a plugin, failed or not, and everything that it registered."""
