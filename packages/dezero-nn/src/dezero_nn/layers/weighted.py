@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import ClassVar
 
 from dezero_core import Parameter
@@ -26,7 +27,8 @@ class Weighted(Layer):
         initializer: draws ``W``; `LeCun` if None.
 
     Raises:
-        ArgumentTypeError: ``nobias`` is not a bool.
+        ArgumentTypeError: ``nobias`` is not a bool, or ``initializer`` cannot be called with its
+            four arguments.
     """
 
     _needed, _optional = ("W",), ("b",)
@@ -38,9 +40,10 @@ class Weighted(Layer):
         name = type(self).__name__
         require_bool(name, "nobias", nobias, "; True leaves the bias out")
         self.dtype = parameter_dtype(name, dtype)
-        if initializer is not None and (not callable(initializer) or isinstance(initializer, type)):
+        if initializer is not None and not is_initializer(initializer):
             raise ArgumentTypeError(
-                f"{name}: initializer {named(initializer)}: expected an Initializer, such as He()"
+                f"{name}: initializer {named(initializer)}: expected an Initializer, such as He(), "
+                "or a function of shape, fan_in, fan_out and dtype"
             )
         self.initializer = initializer or LeCun()
         self.W = Parameter(None, name="W")
@@ -53,8 +56,17 @@ class Weighted(Layer):
     def draw_W(
         self, shape: tuple[int, ...], fan_in: float, fan_out: int, backend: ArrayBackend
     ) -> None:
-        """Draw ``W`` on the host, and move it to a backend."""
+        """Draw ``W`` on the host, and move it to a backend.
+
+        Raises:
+            ArgumentError: the initializer returned anything but an array of this shape.
+        """
         weights = self.initializer(shape, fan_in, fan_out, self.dtype)
+        if getattr(weights, "shape", None) != shape:
+            raise ArgumentError(
+                f"{type(self).__name__}: the initializer returned {named(weights)}; expected an "
+                f"array of shape {shape}"
+            )
         self.W.data = backend.from_numpy(weights)
 
     def pytorch_pair(
@@ -65,6 +77,19 @@ class Weighted(Layer):
         if self.b is not None:
             arrays["b"] = PyTorchArray(("bias",), (out_size,))
         return arrays
+
+
+def is_initializer(x: object) -> bool:
+    """Return whether an object can be called with a shape, two numbers and the name of a dtype."""
+    if isinstance(x, type) or not callable(x):
+        return False
+    try:
+        signature(x).bind("shape", "fan_in", "fan_out", "dtype")
+    except TypeError:
+        return False
+    except ValueError:  # a function that is written in C may have no signature
+        return True
+    return True
 
 
 def parameter_dtype(owner: str, dtype: object) -> str:
