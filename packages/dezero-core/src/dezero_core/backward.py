@@ -51,8 +51,7 @@ def backward(
         GraphError: this Variable does not require grad, or an earlier backward freed the graph.
         ShapeError: the shapes of ``gradient`` and this Variable differ.
     """
-    advice = "; y.backward(gradient=array) starts from a gradient other than ones"
-    require_bool("backward", "retain_grad", retain_grad, advice)
+    require_bool("backward", "retain_grad", retain_grad, "; write gradient=gy to start from gy")
     is_leaf = self.creator is None  # a leaf's grad accumulates, so a pass never starts from it
     if gradient is None and not is_leaf and self._grad is getattr(self, "_assigned", None):
         gradient = self._grad

@@ -100,8 +100,9 @@ for _function in METHODS:
     setattr(Variable, _function.__name__, _function)
 for _function in (neg, pos, abs):
     setattr(Variable, f"__{_function.__name__}__", _function)
-for _compare in (eq, ne, lt, le, gt, ge):
-    setattr(Variable, f"__{_compare.__name__}__", lambda x0, x1, op=_compare: compare(op, x0, x1))
+for _op in (eq, ne, lt, le, gt, ge):
+    _method = (lambda op: lambda x0, x1: compare(op, x0, x1))(_op)
+    setattr(Variable, f"__{_op.__name__}__", _method)
 
 Variable.__getitem__ = get_item
 Variable.__iter__ = iterate
