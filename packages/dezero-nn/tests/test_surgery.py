@@ -374,6 +374,22 @@ def test_an_array_does_not_become_a_bias(value: Any) -> None:
         layer.W = np.ones((3, 3))
 
 
+@pytest.mark.parametrize("value", [None, np.ones(3, "float32"), Parameter(np.ones(3, "float32"))])
+def test_the_names_of_pytorch_are_refused(value: Any) -> None:
+    for layer, own in ((Linear(3), "W"), (Conv2d(3, 3), "W"), (BatchNorm(), "gamma")):
+        with pytest.raises(ArgumentTypeError, match=rf"weight is PyTorch's name .* layer.{own} = "):
+            layer.weight = value
+    with pytest.raises(ArgumentTypeError, match=r"Linear: bias .* write layer.b.data = array"):
+        Linear(3).bias = value
+
+    class Scaled(Linear):
+        pass
+
+    layer = Scaled(3)
+    layer.weight = value  # a program's own layer may use the name
+    assert layer.weight is value
+
+
 NEEDED = [
     (lambda: Linear(3, in_size=3), "W"),
     (lambda: Conv2d(3, 3), "W"),

@@ -37,6 +37,24 @@ def weakly(xs: tuple[Any, ...]) -> tuple[ref[Any] | None, ...]:
         return tuple([ref(x) if isinstance(x, Variable) else None for x in xs])
 
 
+PYTORCH_NAMES = {"weight": ("W", "gamma", "a"), "bias": ("b", "beta")}
+"""A dictionary from PyTorch's names of parameters to the names in this package's layers."""
+
+
+def require_own_name(layer: Layer, name: str) -> None:
+    """Raise `ArgumentTypeError` if ``name`` is PyTorch's name of a parameter of ``layer``.
+
+    The layer would not use an attribute of that name. Layers that programs define may have one.
+    """
+    cls = type(layer)
+    own = [key for key in PYTORCH_NAMES[name] if key in vars(layer)]
+    if own and cls.__module__.startswith("dezero_nn."):
+        raise ArgumentTypeError(
+            f"{cls.__name__}: {name} is PyTorch's name of the parameter {own[0]}; write "
+            f"layer.{own[0]}.data = array, or layer.{own[0]} = Parameter(array)"
+        )
+
+
 def require_variable(layer: Layer, name: str, value: object) -> None:
     """Raise `ArgumentTypeError` for a value that cannot replace a Parameter or Buffer.
 

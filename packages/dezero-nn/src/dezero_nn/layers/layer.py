@@ -23,7 +23,16 @@ from dezero_core.state import (
 
 from ..calls import require_call
 from ..hints import LAYER, no_attribute
-from .attributes import INPUTS, OUTPUTS, STORED, LastCall, require_variable, weakly
+from .attributes import (
+    INPUTS,
+    OUTPUTS,
+    PYTORCH_NAMES,
+    STORED,
+    LastCall,
+    require_own_name,
+    require_variable,
+    weakly,
+)
 from .first_pass import materialize
 from .hooks import HOOKS, LayerHook, add_hook
 from .paths import innermost_first, named_layers, path_to, sublayers
@@ -117,6 +126,8 @@ class Layer:
             A Buffer without ``reduce`` gets the ``reduce`` of the Buffer that it replaces.
             """
             cls, current = type(self), self.__dict__.get(name)
+            if name in PYTORCH_NAMES:
+                require_own_name(self, name)
             if isinstance(current, STORED) or name in cls._needed or name in cls._optional:
                 require_variable(self, name, value)
                 if isinstance(current, Buffer) and isinstance(value, Buffer):
