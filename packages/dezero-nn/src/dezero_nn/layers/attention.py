@@ -93,12 +93,16 @@ class MultiHeadAttention(Projecting):
         if size is not None:
             self._init_params(as_integer(name, "size", size, 1), default_backend())
 
-    def _init_params(self, size: int, backend: ArrayBackend) -> None:
+    def require_size(self, size: int) -> None:
+        """Raise `ArgumentError` unless the heads divide ``size`` channels."""
         if size % self.heads:
             raise ArgumentError(
                 f"{type(self).__name__}: {size} channels for {self.heads} heads; expected a "
                 "multiple of heads"
             )
+
+    def _init_params(self, size: int, backend: ArrayBackend) -> None:
+        self.require_size(size)
         self.size = size
         self.qkv.create(size, size + 2 * size // self.heads * self.kv_heads, backend)
         self.proj.create(size, size, backend)
@@ -136,9 +140,10 @@ class MultiHeadAttention(Projecting):
                 f"{type(self).__name__}: mask is the array that is also x or context; the call is "
                 "attention(x, context, mask), where keys and values are both of context"
             )
-        x = self._ready_for(x, self.qkv, self.proj)
+        x = as_variable(x)
         if x.ndim < 2:
             raise ShapeError(f"{type(self).__name__}: x {x.shape}; expected (..., T, C)")
+        x = self._ready_for(x, self.qkv, self.proj)
         if cache is not None and not isinstance(cache, KVCache):
             raise ArgumentTypeError(
                 f"{type(self).__name__}: cache is of type {type(cache).__name__}; expected a "

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from dezero_core import Variable, as_variable
 from dezero_core.arguments import as_integer, as_number, require_bool
-from dezero_core.errors import ArgumentError
+from dezero_core.errors import ArgumentError, ShapeError
 from dezero_core.extend import ArrayBackend
 from dezero_core.state import default_backend
 from dezero_core.variable import Operand
@@ -173,9 +173,15 @@ class TransformerBlock(Layer):
         """Return an array of the shape (..., T, C) of ``x``.
 
         The arguments are those of `MultiHeadAttention`.
+
+        Raises:
+            ShapeError: ``x`` has fewer than two axes.
         """
         x = as_variable(x)
-        if self.mlp.hidden is None and x.ndim:
+        if x.ndim < 2:
+            raise ShapeError(f"TransformerBlock: x {x.shape}; expected (..., T, C)")
+        if self.mlp.hidden is None:
+            self.attention.require_size(x.shape[-1])  # raises an error before the norms have a size
             self.mlp.hidden = self._hidden_for(x.shape[-1])
         if self.pre_norm:
             x = x + self._drop(self.attention(self.norm1(x), mask=mask, cache=cache))
