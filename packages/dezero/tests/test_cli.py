@@ -402,16 +402,20 @@ def test_a_resumed_run_equals_the_uninterrupted_one(
     assert run(*seeded, "--save", str(tmp_path / "whole.npz")).exit_code == 0
     accuracy, calls = F.accuracy, iter(range(10_000))
 
-    def pressing(y: Any, t: Any) -> Any:
-        if next(calls) in (7, 44, 90):  # 45 steps an epoch, 12 batches of test data
-            signal.raise_signal(signal.SIGINT)
+    signals = {7: signal.SIGINT, 44: signal.SIGTERM, 90: signal.SIGINT}  # by call of accuracy
+
+    def stopping(y: Any, t: Any) -> Any:
+        number = signals.get(next(calls))  # 45 steps an epoch, 12 batches of test data
+        if number is not None:
+            signal.raise_signal(number)
         return accuracy(y, t)
 
-    monkeypatch.setattr(F, "accuracy", pressing)
+    monkeypatch.setattr(F, "accuracy", stopping)
     resumed = (*seeded, "--checkpoint", str(tmp_path / "run"), "--resume")
-    for _ in range(3):
+    for number in signals.values():
         stopped = run(*resumed, "--save", str(tmp_path / "parts.npz"))
-        assert stopped.exit_code == 130 and "--resume continues" in stopped.output, stopped.output
+        assert stopped.exit_code == 128 + number, stopped.output
+        assert "--resume continues" in stopped.output, stopped.output
     ended = run(*resumed, "--save", str(tmp_path / "parts.npz"))
     assert ended.exit_code == 0 and "continues from" in ended.output
     assert (tmp_path / "parts.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import click
 from rich.console import Console
@@ -72,7 +72,7 @@ class Rate(click.ParamType):  # type: ignore[type-arg]
 @click.option(
     "--checkpoint",
     type=FOLDER,
-    help="Folder for checkpoints: after every epoch, and when Ctrl-C stops the run.",
+    help="Folder for checkpoints: after every epoch, and when Ctrl-C or SIGTERM stops the run.",
 )
 @click.option("--resume", is_flag=True, help="Continue from the newest checkpoint in that folder.")
 @click.option("--plot", type=IMAGE, help="Image file for the curves of loss and accuracy.")
@@ -222,7 +222,7 @@ def fit(
         False if a checkpoint could not be written.
 
     Raises:
-        click.exceptions.Exit: Ctrl-C stopped the training; a checkpoint was written if possible.
+        click.exceptions.Exit: a signal stopped the training; a checkpoint was written if possible.
     """
     curves, steps = run.curves, len(run.loader)
     unsaved: list[int] = []
@@ -247,18 +247,21 @@ def fit(
 
     with (
         progress(world, epochs * steps) as (step_done, print_line),
-        interrupts(checkpoints) as interrupted,
+        interrupts(checkpoints, world) as interrupted,
     ):
 
         def is_interrupted() -> bool:
-            """Return whether Ctrl-C has reached any rank; all ranks get the same answer."""
+            """Return whether a signal has reached any rank; all ranks get the same answer."""
             return bool(world.sum(interrupted()))
+
+        def stop(how_to_continue: str) -> NoReturn:
+            print_line(f"stopped{how_to_continue}")
+            raise click.exceptions.Exit(128 + (interrupted() or signal.SIGINT))
 
         def after_step() -> None:
             step_done()
             if is_interrupted() and run.loader.iteration < steps:
-                print_line(f"stopped{save_checkpoint()}")
-                raise click.exceptions.Exit(130)
+                stop(save_checkpoint())
 
         for _ in range(curves.epochs * steps + run.loader.iteration):
             step_done()
@@ -273,34 +276,39 @@ def fit(
             )
             how_to_continue = save_checkpoint()
             if is_interrupted() and curves.epochs < epochs:
-                print_line(f"stopped{how_to_continue}")
-                raise click.exceptions.Exit(130)
+                stop(how_to_continue)
     return not unsaved
 
 
 @contextmanager
-def interrupts(checkpoints: Checkpointer | None) -> Iterator[Callable[[], bool]]:
-    """Yield a function that returns whether Ctrl-C was pressed.
+def interrupts(
+    checkpoints: Checkpointer | None, world: World | Alone
+) -> Iterator[Callable[[], int]]:
+    """Yield a function that returns the number of a signal that has asked to stop, or 0.
 
-    With checkpoints, the second Ctrl-C stops the training at once. Without checkpoints, the first
-    Ctrl-C stops the training at once, and the function always returns False.
+    Ctrl-C sends SIGINT; batch systems such as Slurm send SIGTERM, which has an effect only in a
+    single process, because MPI's launchers use SIGTERM to kill ranks. With checkpoints, the second
+    signal stops the training at once. Without checkpoints, the first signal stops the training at
+    once, and the function always returns 0.
     """
-    pressed = False
+    received = 0
 
-    def on_interrupt(number: int, frame: FrameType | None) -> None:
-        nonlocal pressed
-        if pressed:
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        nonlocal received
+        if received:
             raise KeyboardInterrupt
-        pressed = True
+        received = number
 
     if checkpoints is None:
-        yield lambda: False
+        yield lambda: 0
         return
-    before = signal.signal(signal.SIGINT, on_interrupt)
+    numbers = [signal.SIGINT] if world.size > 1 else [signal.SIGINT, signal.SIGTERM]
+    before = {number: signal.signal(number, on_signal) for number in numbers}
     try:
-        yield lambda: pressed
+        yield lambda: received
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager
