@@ -55,6 +55,7 @@ INVALID: list[tuple[Callable[[], Any], str]] = [
     (lambda: F.masked_fill(M, MASK, None), "masked_fill: value is None: expected a number"),
     (lambda: F.astype(M, "floaty"), "astype: dtype 'floaty'; expected a name such as 'float32'"),
     (lambda: F.astype(M, None), "astype: dtype None; expected a name"),
+    (lambda: F.astype(M, 3), "astype: dtype 3; expected a name"),
     (lambda: F.masked_fill(M, [True], 0), "masked_fill: mask of list: expected an array of bools"),
     (lambda: F.masked_fill(M, MASK.T, 0), r"x of shape \(3, 4\), mask of shape \(4, 3\), value"),
     (lambda: F.masked_fill(M, MASK, M), r"value of shape \(3, 4\): .* where\(mask, values, x\)"),

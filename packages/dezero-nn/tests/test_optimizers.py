@@ -669,6 +669,8 @@ def test_other_settings_have_ranges_too() -> None:
     ):  # fmt: skip
         with pytest.raises(ArgumentError, match="expected a (finite )?number"):
             make()
+    with pytest.raises(ArgumentError, match="nesterov True with momentum 0; expected a momentum"):
+        SGD(nesterov=True)
 
 
 def test_numpy_numbers_do_not_widen_float32() -> None:

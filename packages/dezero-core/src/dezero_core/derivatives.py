@@ -59,7 +59,7 @@ def grad(
     for x in (y, *targets):
         if not isinstance(x, Variable):
             advice = "write grad(y, x), grad(y, [x0, x1]) or grad(y, list(parameters.values()))"
-            raise wrong_type("grad: xs", x, f"Variables; {advice}")
+            raise wrong_type(f"grad: {'y' if x is y else 'xs'}", x, f"Variables; {advice}")
     with on_device_of(y.data):
         seed = seed_for(y, gy)
     result = gradients(y, targets, seed, dependency_flags(targets, y), create_graph, retain_graph)

@@ -56,7 +56,9 @@ def dtype_of(dtype: object, backend: ArrayBackend) -> Any:
     try:
         if dtype is None:  # NumPy's default dtype
             raise TypeError
-        return backend.dtype(dtype) if isinstance(dtype, str) else dtype
+        found = backend.dtype(dtype) if isinstance(dtype, str) else dtype
+        backend.xp.isdtype(found, "bool")  # raises TypeError for an object that is not a dtype
+        return found
     except (TypeError, AttributeError):
         raise UnsupportedType(
             f"astype: dtype {dtype!r}; expected a name such as 'float32'"

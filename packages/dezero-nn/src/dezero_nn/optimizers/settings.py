@@ -97,7 +97,11 @@ def require_state(owner: object, state: object, *keys: str) -> None:
     """Raise `KeyMismatch` unless ``state`` is a dictionary that has all of ``keys``."""
     given = list(state) if isinstance(state, Mapping) else []
     if any(key not in given for key in keys):
-        what = f"the keys {', '.join(map(repr, given))}" if given else f"a {type(state).__name__}"
+        what = (
+            f"the keys {', '.join(map(repr, given))}"
+            if given
+            else f"an object of type {type(state).__name__}"
+        )
         raise KeyMismatch(
             f"{type(owner).__name__}.load_state_dict: got {what}; expected the result of "
             f"state_dict() of a {type(owner).__name__}, with {', '.join(map(repr, keys))}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dezero_core.errors import ArgumentError
 from dezero_core.extend import Array
 
 from .optimizer import Optimizer
@@ -25,7 +26,7 @@ class SGD(Optimizer):
         nesterov: whether to look ahead along the velocity (default False).
 
     Raises:
-        ArgumentError: a number is out of its range.
+        ArgumentError: a number is out of its range, or ``nesterov`` is True without momentum.
         ArgumentTypeError: ``nesterov`` is not a bool.
     """
 
@@ -45,6 +46,10 @@ class SGD(Optimizer):
         super().__init__()
         self.lr, self.momentum = lr, momentum
         self.weight_decay, self.nesterov = weight_decay, nesterov
+        if nesterov and momentum == 0:
+            raise ArgumentError(
+                "SGD: nesterov True with momentum 0; expected a momentum above 0, such as 0.9"
+            )
 
     def rates(self, t: int) -> tuple[float, ...]:
         return (self.lr,)
