@@ -112,7 +112,7 @@ def test_there_are_examples() -> None:
 def prose(document: Path) -> str:
     """Return a document's text without its code."""
     text = re.sub(r"^```.*?^```", "", document.read_text("utf-8"), flags=re.M | re.S)
-    return re.sub(r"`[^`\n]+`(?!\])", "", text)
+    return re.sub(r"`[^`\n]+`", "", text)
 
 
 def anchors(document: Path) -> set[str]:
