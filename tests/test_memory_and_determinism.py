@@ -169,6 +169,9 @@ named = model.named_params()
 print(list(named), hashlib.sha256(b"".join(x.data.tobytes() for x in named.values())).hexdigest())
 """
 
+HASH_SEEDS = "0", "143"
+"""Seeds of Python's hashes that give sets such as {"W", "b"} and {"l0", "l1"} opposite orders."""
+
 
 def test_one_seed_gives_the_same_bits_whatever_the_hash_seed() -> None:
     found = {
@@ -179,7 +182,7 @@ def test_one_seed_gives_the_same_bits_whatever_the_hash_seed() -> None:
             text=True,
             check=True,
         ).stdout
-        for seed in ("0", "1", "4242")
+        for seed in HASH_SEEDS
     }
     assert len(found) == 1 and "l0/W" in found.pop()
 
