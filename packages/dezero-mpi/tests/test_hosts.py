@@ -69,9 +69,8 @@ def start(jobs, tmp_path: Path, ranks: int, *program: object, **variables: str):
     there = ["-launcher", "ssh", "-launcher-exec", str(ssh), "-ppn", str(ranks // 2)]
     names = ["-hosts", ",".join(HOSTS.values())]
     command = ["ip", "netns", "exec", "dezero-a", mpiexec, *there, *names, *rest]
-    return jobs.start(
-        command, UCX_TLS="tcp,self", **variables
-    )  # without UCX_TLS, shared memory is used
+    # without UCX_TLS, the ranks use shared memory
+    return jobs.start(command, UCX_TLS="tcp,self", **variables)
 
 
 def test_two_hosts_compute_what_one_process_computes(hosts, jobs, tmp_path) -> None:

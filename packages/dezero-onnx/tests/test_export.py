@@ -235,9 +235,8 @@ def test_wrong_arguments_are_refused(
 def test_a_graph_that_onnxruntime_refuses_is_an_error(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "dezero_onnx.nodes.relu", lambda x: op.mod(x, x)
-    )  # ONNX's Mod takes integers only
+    # ONNX's Mod takes only integers
+    monkeypatch.setattr("dezero_onnx.nodes.relu", lambda x: op.mod(x, x))
     with pytest.raises(ExportError, match="(?s)onnxruntime cannot run the graph: .*check=False"):
         export_onnx(L.ReLU(), path, x=((1,), F4))
     assert export_onnx(L.ReLU(), path, check=False, x=((1,), F4)).nodes == 1
