@@ -408,7 +408,7 @@ WRONG_CALLS: list[tuple[Any, str]] = [
     (lambda o: o.add_hook(WeightDecay), r"hook is WeightDecay \(type\); .*an object such as"),
     (lambda o: o.add_hook(0.1), r"SGD.add_hook: hook is 0\.1 \(float\)"),
     (lambda o: o.add_hook(print, first=1), r"SGD.add_hook: first 1 .*: expected True or False"),
-    (lambda o: SGD(0.1, nesterov=1), r"SGD: nesterov is 1 \(int\); expected True or False"),
+    (lambda o: SGD(0.1, nesterov=1), r"SGD: nesterov 1 \(int\): expected True or False"),
     (lambda o: RMSprop(momentum=0.9), r"'momentum' \(SGD and MomentumSGD have momentum"),
     (lambda o: Adam([{"params": []}]), r"got list; write Adam\(\.\.\.\).* and add_group\("),
     (lambda o: Adam({"params": []}, lr=0.1), r"Adam: the first argument is a number, got dict"),

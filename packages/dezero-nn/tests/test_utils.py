@@ -218,7 +218,7 @@ WRONG: list[tuple[Any, type[DezeroError], str]] = [
     (lambda: weight_norm(Linear(2, nobias=True), "b"), ArgumentError, "no Parameter 'b'"),
     (lambda: weight_norm(Linear(2, in_size=3), axis=2), ShapeError, "axis 2"),
     (lambda: spectral_norm(Linear(2, in_size=3), axis=-3), ShapeError, "axis -3"),
-    (lambda: weight_norm(zeros(1)), ArgumentError, "weight_norm: W of Linear has a norm of 0, and"),
+    (lambda: weight_norm(zeros(1)), ArgumentError, "weight_norm: W of Linear has a norm of 0, by"),
     (lambda: spectral_norm(zeros()), ArgumentError, "spectral_norm: W of Linear has a norm of 0"),
     (lambda: spectral_norm(Linear(2), n_power_iterations=0), ArgumentError, "n_power_iterations 0"),
 ]

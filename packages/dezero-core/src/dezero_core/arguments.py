@@ -16,13 +16,13 @@ from .errors import ArgumentError, ArgumentTypeError, ShapeError
 
 Axis = int | tuple[int, ...] | None
 """An axis, a tuple of axes, or None for all axes."""
-MAX = 2**63 - 1
-"""The largest integer that arrays hold."""
+MIN, MAX = -(2**63), 2**63 - 1
+"""The smallest and the largest integer that arrays hold."""
 AxisLike = SupportsIndex | Sequence[SupportsIndex] | None
 """The type of an argument that `as_axes` converts to `Axis`; integer arrays are also accepted."""
 
 
-def as_integer(op: str, name: str, value: object, minimum: int = -MAX, maximum: int = MAX) -> int:
+def as_integer(op: str, name: str, value: object, minimum: int = MIN, maximum: int = MAX) -> int:
     """Return ``value`` as an int.
 
     Args:
@@ -61,9 +61,8 @@ def as_integers(op: str, name: str, values: object) -> tuple[int, ...]:
     Raises:
         ArgumentTypeError: ``values`` is not an integer or a sequence of integers.
     """
-    if is_sequence(values):
-        return tuple([as_integer(op, name, n) for n in values])
-    return (as_integer(op, name, values),)
+    items: Any = values if is_sequence(values) else (values,)
+    return tuple([n if type(n) is int and abs(n) < MAX else as_integer(op, name, n) for n in items])
 
 
 def is_sequence(values: object) -> TypeGuard[Iterable[Any]]:

@@ -201,7 +201,7 @@ def jvp(function: Callable[..., Variable], x: Any, v: Any) -> tuple[Variable, Va
     xs, vs = [value if isinstance(value, tuple) else (value,) for value in (x, v)]
     if len(xs) != len(vs):
         raise ArgumentError(
-            f"jvp: got {len(xs)} points and {len(vs)} directions; pass equal numbers"
+            f"jvp: got {len(xs)} points and {len(vs)} directions; pass one for each point"
         )
     xs, vs = tuple(map(requiring_grad, xs)), tuple(map(as_variable, vs))
     for a, b in zip(xs, vs, strict=True):

@@ -117,7 +117,7 @@ def plot_dot_graph(
 
     Args:
         output, verbose: as for `get_dot_graph`.
-        to_file: the path of the picture (default ``graph.png``); its suffix gives the type.
+        to_file: the path of the picture (default ``graph.png``); its suffix is the type.
 
     Returns:
         in a notebook, an object that shows the picture, or a link if notebooks cannot show this

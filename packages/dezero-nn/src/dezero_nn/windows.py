@@ -25,12 +25,12 @@ def pair(x: Any, name: str = "pair", least: int | None = None) -> Pair:
         ArgumentError: an integer is below ``least``.
     """
     try:
-        if type(x) is int and x <= MAX:
+        if type(x) is int and abs(x) <= MAX:
             height = width = x
         else:
             height, width = as_integers(*name_parts(name), x if is_sequence(x) else (x, x))
     except (TypeError, ValueError) as error:
-        require_fitting(error)
+        raise_if_out_of_range(error)
         raise ArgumentTypeError(
             f"{name} {x!r} is neither an integer nor a pair (height, width) of integers"
         ) from None
@@ -56,7 +56,7 @@ def per_axis(n: int, x: Any, name: str, least: int | None = None) -> tuple[int, 
     try:
         values = as_integers(*name_parts(name), x)
     except (TypeError, ValueError) as error:
-        require_fitting(error)
+        raise_if_out_of_range(error)
         values = ()
     values = values * n if len(values) == 1 else values
     if len(values) != n:
@@ -73,7 +73,7 @@ def name_parts(name: str) -> tuple[str, str]:
     return op, parameter
 
 
-def require_fitting(error: Exception) -> None:
+def raise_if_out_of_range(error: Exception) -> None:
     """Raise ``error`` if it is about an integer that is too large for an array."""
     if type(error) is ArgumentError:
         raise error

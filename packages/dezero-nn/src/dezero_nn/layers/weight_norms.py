@@ -70,8 +70,8 @@ class ComputedWeight(Layer):
         """Raise `ArgumentError` if a norm of ``W`` is 0, because the weight would be 0 / 0."""
         if not bool(get_array_module(norms.data).all(norms.data != 0)):
             raise ArgumentError(
-                f"{self.op}: {self.name} of {type(self.layer).__name__} has a norm of 0, and would "
-                "be divided by it; expected a weight that is not initialised to zeros"
+                f"{self.op}: {self.name} of {type(self.layer).__name__} has a norm of 0, by which "
+                "it would be divided; expected a weight that is not initialised to zeros"
             )
 
     def forward(self, *inputs: Any, **settings: Any) -> Any:
@@ -226,7 +226,8 @@ def spectral_norm(
 
     Raises:
         ArgumentError: ``layer`` has no Parameter of this name, ``n_power_iterations`` is less than
-            1, or the Parameter is 0; if it has no data yet, the first call raises this error.
+            1, or all elements of the Parameter are 0; if it has no data yet, the first call raises
+            this error.
         ShapeError: the Parameter has no axis ``axis``.
     """
     return SpectralNorm(layer, name, n_power_iterations, eps, axis)

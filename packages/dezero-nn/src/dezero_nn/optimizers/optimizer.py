@@ -368,7 +368,7 @@ class Optimizer(Stateful):
         Args:
             params: parameters with gradients.
         """
-        if type(self).update_one is not Optimizer.update_one:  # in a subclass
+        if type(self).update_one is not Optimizer.update_one:  # a subclass overrides it
             for param in params:
                 own_data(param)
                 self.update_one(param)
@@ -467,7 +467,7 @@ def batches_of(params: list[Parameter]) -> list[list[Parameter]]:
 
 
 def require_members(op: str, target: object) -> None:
-    """Raise `ArgumentTypeError` unless all values in lists and dictionaries are layers and such."""
+    """Raise `ArgumentTypeError` for a plain value, such as a number, in lists and dictionaries."""
     for name, child in children(target) if kind_of(target) == CONTAINER else ():
         require_members(op, child)
         if kind_of(child) in (NOTHING, WITHOUT_KEYS) and not callable(child):

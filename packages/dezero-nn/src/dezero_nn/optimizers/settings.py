@@ -8,8 +8,8 @@ from numbers import Real
 from reprlib import repr as shortened
 from typing import Any
 
-from dezero_core.arguments import as_number
-from dezero_core.errors import ArgumentError, ArgumentTypeError, KeyMismatch
+from dezero_core.arguments import as_number, require_bool
+from dezero_core.errors import ArgumentError, KeyMismatch
 
 
 class Setting:
@@ -69,12 +69,8 @@ class Switch:
         self.name = name
 
     def __set__(self, optimizer: object, value: object) -> None:
-        if not isinstance(value, bool):
-            raise ArgumentTypeError(
-                f"{type(optimizer).__name__}: {self.name} is {shortened(value)} "
-                f"({type(value).__name__}); expected True or False"
-            )
-        vars(optimizer)[self.name] = value
+        require_bool(type(optimizer).__name__, self.name, value)
+        vars(optimizer)[self.name] = bool(value)
 
 
 def switch() -> Any:
