@@ -42,22 +42,22 @@ class Recorder:
         self.calls: list[tuple[tuple[Any, ...], dict[str, Any], Any]] = []
 
     def __call__(self, *args: Any, **keywords: Any) -> Any:
-        before = converted(args), converted(keywords)
+        before = convert(args), convert(keywords)
         result = self.function(*args, **keywords)
         if sys._getframe(1).f_globals is self.example:
             self.calls.append((*before, result))
         return result
 
 
-def converted(value: Any) -> Any:
-    """Return PyTorch's arguments as DeZero's: Variables, axes, and dtypes as names."""
+def convert(value: Any) -> Any:
+    """Convert tensors to Variables, dtypes to their names, and keywords such as ``dim``."""
     if isinstance(value, torch.Tensor):
         return value if value.is_complex() else Variable(value.detach().numpy().copy())
     if isinstance(value, torch.dtype):
         return str(value).removeprefix("torch.")
     if isinstance(value, dict):
-        return {KEYWORDS.get(name, name): converted(part) for name, part in value.items()}
-    return type(value)(map(converted, value)) if type(value) in (tuple, list) else value
+        return {KEYWORDS.get(name, name): convert(part) for name, part in value.items()}
+    return type(value)(map(convert, value)) if type(value) in (tuple, list) else value
 
 
 def statements(docstring: str) -> Iterator[str]:

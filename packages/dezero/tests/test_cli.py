@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 
 from dezero import Checkpointer, Parameter, save_checkpoint, set_blas_threads
 from dezero import functions as F
-from dezero.cli import main, shortened
+from dezero.cli import main, shorten_message
 from dezero.cli.training import Curves
 from dezero.datasets import Characters
 from dezero.models import GPT
@@ -158,7 +158,7 @@ def test_a_resumed_run_keeps_its_model_and_data(tmp_path: Path) -> None:
 
 
 def test_checkpoints_without_the_data_of_the_run_continue() -> None:
-    """Checkpoints of earlier versions contain the curves alone."""
+    """Load curves that an earlier version saved without the names of model and data."""
     curves = Curves(model="--model mlp", data="--data digits")
     curves.load_state_dict({"test_loss": [0.5]})
     assert curves == Curves(test_loss=[0.5], model="--model mlp", data="--data digits")
@@ -183,8 +183,8 @@ def test_warnings_and_errors_are_single_lines(
     monkeypatch.setattr(sys.modules["dezero.cli.train"], "connect", full)
     assert run("train").output == "Error: w.npz: No space left on device\n"
     parts = "; ".join(f"missing {i}" for i in range(100))
-    assert shortened(parts).endswith("missing 6; (92 more differences); missing 99")
-    assert shortened("one; two") == "one; two"
+    assert shorten_message(parts).endswith("missing 6; (92 more differences); missing 99")
+    assert shorten_message("one; two") == "one; two"
 
 
 def test_output_in_an_encoding_without_the_characters(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ T = TypeVar("T")
 SLOW = 1.0
 """Seconds of CPU time that a third-party plugin may take to import without a warning."""
 
-FIELD_TYPES: dict[str, type] = {"str": str, "int": int, "Callable": Callable}  # type: ignore
+FIELD_TYPES: dict[str, Any] = {"str": str, "int": int, "Callable": Callable}
 """The classes of the fields of registered objects, by the first word of the annotation."""
 
 

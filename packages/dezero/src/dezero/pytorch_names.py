@@ -46,7 +46,7 @@ def clamp(x: Operand, min: Operand | None = None, max: Operand | None = None) ->
 
 @hinted
 def hstack(xs: Sequence[Operand]) -> Variable:
-    """Join arrays along axis 1, or along axis 0 if they have fewer than two axes."""
+    """Join arrays along axis 1, or along axis 0 if all of them have fewer than two axes."""
     arrays = [x if x.ndim else reshape(x, 1) for x in map(as_variable, xs)]
     return concat(arrays, 0 if all(x.ndim == 1 for x in arrays) else 1)
 

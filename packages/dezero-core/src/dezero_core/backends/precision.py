@@ -78,8 +78,9 @@ def to_single(x: Array, backend: ArrayBackend) -> Array:
 
 
 def sum_over(x: Array, backend: ArrayBackend, axis: Axis = None, keepdims: bool = False) -> Any:
-    """Return the sum of ``x`` in the dtype that `sum` documents; add half precision in float32.
+    """Return the sum of ``x`` in the dtype that `sum` documents.
 
+    Half-precision numbers are added in float32.
     All ops and kernels sum with this function, which calls `ArrayBackend.sum` to limit the rounding
     error.
     """

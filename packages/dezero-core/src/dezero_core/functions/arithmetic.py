@@ -162,10 +162,10 @@ class Pow(Function):
 
 
 def lower_power(x0: Array | Variable | float, x1: Array | Variable | float) -> Any:
-    """Return ``x0 ** (x1 - 1)``, or 1 where it is infinite or NaN and ``x1`` is 0.
+    """Return ``x0 ** (x1 - 1)``, or 1 where ``x1`` is 0 and the power is infinite or NaN.
 
-    So the result times ``x1`` is 0 where ``x1`` is 0. Derivatives with respect to ``x1`` need the
-    power where it is finite.
+    The result times ``x1`` is therefore 0 where ``x1`` is 0. Where the power is finite, derivatives
+    with respect to ``x1`` need it.
     """
     if isinstance(x1, Scalar):
         return x0 ** (x1 - 1) if x1 else 1.0

@@ -37,16 +37,8 @@ def bernoulli(p: float, x: Array, seed: int, draw: Any) -> Array:
         seed, draw: as for `uniform`.
     """
     y = cupy.empty(x.shape, np.bool_)
-    launch(
-        "bernoulli",
-        "f",
-        y.size,
-        y,
-        np.float32(p),
-        *draw_arguments(draw),
-        np.uint64(seed),
-        width=GROUP,
-    )
+    numbers = np.float32(p), *draw_arguments(draw), np.uint64(seed)
+    launch("bernoulli", "f", y.size, y, *numbers, width=GROUP)
     return y
 
 

@@ -39,7 +39,7 @@ def require_classes(op: str, what: str, t: Array, count: int, of: str = "classes
 
 
 def require_library(op: str, name: str, array: Array, x: Array) -> None:
-    """Raise `BackendMismatch` unless an argument ``array`` is of the same library as ``x``."""
+    """Raise `BackendMismatch` unless ``array`` and ``x`` are arrays of one library."""
     given, expected = backend_of(array).name, backend_of(x).name
     if given != expected:
         raise BackendMismatch(

@@ -34,7 +34,7 @@ class Commands(click.Group):
             except BrokenPipeError:  # click exits without a message when the reader closes the pipe
                 raise
             except (DezeroError, Warning) as error:  # python -W error raises warnings
-                raise click.ClickException(shortened(str(error))) from error
+                raise click.ClickException(shorten_message(str(error))) from error
             except OSError as error:
                 name = f"{error.filename}: " if error.filename else ""
                 raise click.ClickException(f"{name}{reason(error)}") from error
@@ -54,8 +54,8 @@ def print_warning(message: Warning | str, *where: Any, **more: Any) -> None:
     click.echo(f"Warning: {message}", err=True)
 
 
-def shortened(message: str) -> str:
-    """Return an error message with its first parts and its last part, if it has many parts.
+def shorten_message(message: str) -> str:
+    """Return the first parts and the last part of an error message, or the whole if it has few.
 
     A file that does not fit a model may differ from the model in hundreds of keys.
     """
